@@ -1,0 +1,42 @@
+//! Instants and deadlines, both in Unix milliseconds. Core has no clock of its own.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// An instant: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Millis(pub i64);
+
+impl Millis {
+    /// This instant and `duration` more; the last instant there is where that overflows.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// How long after `earlier` this is: zero if it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+/// When a port call must have ended. Adapters retry within it and answer `OutOfTime` or
+/// `Unavailable` when it has passed; none of them blocks past it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline(pub Millis);
+
+impl Deadline {
+    /// The earlier of the two.
+    #[must_use]
+    pub fn min(self, other: Self) -> Self {
+        std::cmp::min(self, other)
+    }
+
+    /// What is left at `now`: zero once it has passed.
+    pub fn remaining(self, now: Millis) -> Duration {
+        self.0.since(now)
+    }
+}
