@@ -10,6 +10,10 @@ use crate::ports::Codec;
 use crate::time::Millis;
 use crate::words::{Isolation, PipelineName};
 
+mod topics;
+
+pub use topics::{TopicPattern, TopicSelection};
+
 /// A pipeline, checked: every field is one that can be honoured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
@@ -105,21 +109,6 @@ pub enum SecretRef {
     File(String),
     /// The ARN of a secret in Secrets Manager.
     Arn(String),
-}
-
-/// Which topics take part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TopicSelection {
-    /// These, each of which must exist.
-    Names(Vec<Arc<str>>),
-    /// Those whose whole name matches `pattern` and not `exclude`; internal topics never.
-    Pattern {
-        /// A regular expression over the whole name.
-        pattern: String,
-        /// Likewise; wins over `pattern`.
-        exclude: Option<String>,
-    },
 }
 
 /// Where the files go.
