@@ -4,7 +4,7 @@ use std::future::Future;
 
 use bytes::Bytes;
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::time::{Deadline, Millis};
 use crate::words::{PipelineName, RandomId, RunNumber};
 
@@ -76,6 +76,8 @@ pub enum Mark {
         task: u32,
         /// The attempt.
         attempt: u32,
+        /// Why: decides whether the task's partitions are quarantined once it is abandoned.
+        kind: ErrorKind,
     },
 }
 
