@@ -3,6 +3,7 @@
 
 pub mod columns;
 pub mod error;
+pub mod names;
 pub mod ports;
 pub mod spec;
 pub mod time;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::{DirectoryTemplate, TableTemplate};
 use crate::ports::Codec;
 use crate::time::Millis;
 use crate::words::{Isolation, PipelineName};
@@ -26,9 +27,9 @@ pub struct Spec {
     /// Where the files go.
     pub destination: Destination,
     /// The folder of a topic's files; `{topic}` stands for the topic's name.
-    pub table: String,
+    pub table: TableTemplate,
     /// Directories below the table, of `%Y %m %d %H` in UTC; empty for none.
-    pub directories: String,
+    pub directories: DirectoryTemplate,
     /// Which time the directories show.
     pub directories_by: DirectoriesBy,
     /// Where the first run begins.

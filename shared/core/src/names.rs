@@ -1,0 +1,41 @@
+//! Every path below the destination, in one place: a parser beside each formatter (design:
+//! "Objects, below the destination").
+//!
+//! What a run publishes and what it keeps for itself are told apart by the first component:
+//! `_runs` and `_staging` begin with an underscore, and no table may (nor with a dot), so that
+//! query engines pass over both and no topic can write into them.
+
+mod directories;
+mod objects;
+mod tables;
+
+pub use directories::{DEFAULT_PARTITION, DirectoryTemplate};
+pub use objects::{
+    DataFile, LayoutFile, ManifestFile, StagedFile, data_folder, runs_prefix, staging_prefix,
+    staging_prefix_of_run,
+};
+pub use tables::TableTemplate;
+
+/// The longest component of a path, in bytes: that of the usual file systems.
+const COMPONENT_BYTES_MAX: usize = 255;
+
+/// Whether `c` means itself in every store and query engine: in a path, a URL and a Hive
+/// partition. (`=` is one more, where it has its meaning.)
+fn needs_no_escape(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
+}
+
+/// Why `component` cannot be a folder's name, if it cannot: it would be no folder of its own,
+/// or query engines would pass over it.
+fn component_fault(component: &str) -> Option<String> {
+    if component.is_empty() {
+        return Some("a folder may not be empty".to_owned());
+    }
+    if component.starts_with(['_', '.']) {
+        return Some(format!("{component:?} starts with _ or ., which query engines pass over"));
+    }
+    if component.len() > COMPONENT_BYTES_MAX {
+        return Some(format!("{component:?} is longer than {COMPONENT_BYTES_MAX} bytes"));
+    }
+    None
+}
