@@ -1,0 +1,135 @@
+//! What can go wrong at a port call, and which calls it goes wrong at.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::rng::Rng;
+
+/// What goes wrong at one port call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The caller sees `Unavailable`; nothing happened.
+    ErrorBefore,
+    /// The caller sees `Unavailable`; it happened.
+    ErrorAfter,
+    /// The caller dies; nothing happened.
+    CrashBefore,
+    /// The caller dies; it happened.
+    CrashAfter,
+    /// It happens twice, as when an adapter tries again after a lost answer. An event is
+    /// delivered twice.
+    Twice,
+    /// The caller sees `Unavailable`, and it happens minutes to hours later: the request was under way. An
+    /// event is accepted, and delivered that late.
+    Late,
+    /// The caller is stopped for longer than any lease, and goes on as if nothing were: the
+    /// call takes place only then.
+    Pause,
+    /// An event is accepted, and never delivered.
+    Lost,
+}
+
+/// What kind of call it is: which faults make a difference there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Changes nothing.
+    Read,
+    /// Changes something.
+    Write,
+    /// Starts another function.
+    Invoke,
+}
+
+impl Class {
+    /// The faults that make a difference at such a call.
+    pub fn faults(self) -> &'static [Fault] {
+        use Fault::{CrashAfter, CrashBefore, ErrorAfter, ErrorBefore, Late, Lost, Pause, Twice};
+        match self {
+            Self::Read => &[ErrorBefore, CrashBefore, Pause],
+            Self::Write => &[ErrorBefore, ErrorAfter, CrashBefore, CrashAfter, Twice, Late, Pause],
+            Self::Invoke => {
+                &[ErrorBefore, ErrorAfter, CrashBefore, CrashAfter, Twice, Late, Lost, Pause]
+            }
+        }
+    }
+}
+
+/// Which port calls go wrong. Calls are counted from 0 over the whole world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FaultPlan {
+    /// These, and no others.
+    At(BTreeMap<u64, Fault>),
+    /// So many of a thousand, drawn from the seed, among the first `calls` calls.
+    Random {
+        /// How many of a thousand calls go wrong.
+        per_mille: u64,
+        /// From this call on nothing goes wrong any more, so that everything can be caught up.
+        calls: u64,
+    },
+}
+
+impl FaultPlan {
+    /// Nothing goes wrong.
+    pub fn none() -> Self {
+        Self::At(BTreeMap::new())
+    }
+
+    /// One call goes wrong.
+    pub fn one(call: u64, fault: Fault) -> Self {
+        Self::At(BTreeMap::from([(call, fault)]))
+    }
+
+    /// What goes wrong at `call`, if anything.
+    pub(crate) fn at(&self, call: u64, class: Class, rng: &mut Rng) -> Option<Fault> {
+        match self {
+            Self::At(faults) => faults.get(&call).copied(),
+            Self::Random { per_mille, calls } => {
+                let wrong = call < *calls && rng.per_mille(*per_mille);
+                let faults = class.faults();
+                wrong.then(|| faults[rng.index(faults.len())])
+            }
+        }
+    }
+}
+
+impl fmt::Display for FaultPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(faults) if faults.is_empty() => f.write_str("none"),
+            Self::At(faults) => {
+                let each: Vec<_> = faults
+                    .iter()
+                    .map(|(call, fault)| format!("{fault:?} at call {call}"))
+                    .collect();
+                f.write_str(&each.join(", "))
+            }
+            Self::Random { per_mille, calls } => {
+                write!(f, "{per_mille} of 1000 among the first {calls} calls")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_strikes_where_it_says_and_nowhere_else() {
+        let plan = FaultPlan::one(3, Fault::Twice);
+        let struck: Vec<_> =
+            (0..6).filter_map(|call| plan.at(call, Class::Write, &mut Rng::new(1))).collect();
+        assert_eq!(struck, [Fault::Twice]);
+    }
+
+    #[test]
+    fn random_faults_fit_the_call_and_end() {
+        let plan = FaultPlan::Random { per_mille: 1000, calls: 50 };
+        let mut rng = Rng::new(9);
+        for call in 0..50 {
+            let fault = plan.at(call, Class::Read, &mut rng).expect("every call");
+            assert!(Class::Read.faults().contains(&fault));
+        }
+        assert_eq!(plan.at(50, Class::Write, &mut rng), None);
+    }
+}

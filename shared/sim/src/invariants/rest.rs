@@ -1,0 +1,111 @@
+//! What must hold once nothing goes wrong any more and nothing is under way: everything that
+//! can be copied is, and nothing is left over.
+
+use tidegate_core::documents::{Checkpoint, PartitionState};
+use tidegate_core::names;
+use tidegate_core::ports::Document;
+use tidegate_core::words::TopicPartition;
+
+use crate::kafka::Kafka;
+use crate::world::State;
+
+impl State {
+    /// Whether the checkpoint stands at the end of every log, but for stopped partitions.
+    pub(crate) fn caught_up(&self) -> bool {
+        self.unfinished().is_none()
+    }
+
+    /// What is left to do.
+    pub(crate) fn left_to_do(&self) -> String {
+        self.unfinished().unwrap_or_else(|| "nothing, but something is under way".to_owned())
+    }
+
+    fn unfinished(&self) -> Option<String> {
+        let Some(head) = &self.watch.head else { return Some("there is no head".to_owned()) };
+        if let Some(open) = &head.open {
+            return Some(format!("run {} is open", open.run));
+        }
+        for (name, topic) in self.kafka.topics() {
+            for (index, log) in (0..).zip(&topic.partitions) {
+                let partition = TopicPartition::new(name.clone(), index);
+                if self.watch.stopped.contains(&partition) {
+                    continue;
+                }
+                let end = Kafka::end_of(log, self.watch.isolation);
+                let stands = self.watch.committed.get(&partition);
+                let done = match stands {
+                    Some((id, offset)) => *id == Some(topic.id) && *offset == end,
+                    None => end == 0,
+                };
+                if !done {
+                    return Some(format!("{partition}: {stands:?} of {end}"));
+                }
+            }
+        }
+        None
+    }
+
+    /// At rest, nothing is left over.
+    pub(crate) fn judge_rest(&self, may_stop: bool) -> Result<(), String> {
+        if let (false, Some(partition)) = (may_stop, self.watch.stopped.first()) {
+            return Err(format!("{partition} was stopped without a cause"));
+        }
+        let mut named = std::collections::BTreeSet::new();
+        for (run, manifest) in &self.watch.manifests {
+            if !self.watch.closed.contains(run) {
+                return Err(format!("the manifest of run {run} was never committed"));
+            }
+            named.extend(manifest.files.iter().map(|file| file.path.as_str()));
+        }
+        for path in self.objects.paths() {
+            if names::StagedFile::parse(path).is_some() {
+                return Err(format!("{path} is left over"));
+            }
+            if names::DataFile::parse(path).is_some() && !named.remove(path.as_str()) {
+                return Err(format!("no manifest names {path}"));
+            }
+        }
+        match named.first() {
+            Some(path) => Err(format!("{path} does not stand, though a manifest names it")),
+            None => self.judge_records(),
+        }
+    }
+
+    /// Every visible record of every log that is not stopped stands in a data file.
+    fn judge_records(&self) -> Result<(), String> {
+        for (name, topic) in self.kafka.topics() {
+            for (index, log) in (0..).zip(&topic.partitions) {
+                let partition = TopicPartition::new(name.clone(), index);
+                if self.watch.stopped.contains(&partition) {
+                    continue;
+                }
+                for offset in log.log_start()..log.high_watermark() {
+                    let visible =
+                        log.slot(offset).is_some_and(|slot| slot.visible(self.watch.isolation));
+                    if visible && !self.watch.published.contains_key(&(topic.id, index, offset)) {
+                        return Err(format!("{partition} offset {offset} was never published"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers which partitions a committed checkpoint stops.
+    pub(super) fn note_stopped(&mut self, checkpoint: &Checkpoint) {
+        let stopped = checkpoint.entries.iter().filter(|entry| match entry.state {
+            PartitionState::Stopped { .. } => true,
+            PartitionState::Fine | PartitionState::Quarantined(_) => false,
+        });
+        self.watch.stopped = stopped.map(|entry| entry.partition.clone()).collect();
+    }
+
+    /// The document's bytes, if it has not expired.
+    pub(super) fn document(
+        &self,
+        pipeline: &tidegate_core::words::PipelineName,
+        document: Document,
+    ) -> Option<bytes::Bytes> {
+        self.tables.get(pipeline).and_then(|table| table.load(document, self.now))
+    }
+}

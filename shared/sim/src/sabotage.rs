@@ -1,0 +1,18 @@
+//! Rules broken on purpose: a simulation that does not notice proves nothing.
+
+/// A rule of the protocol (design: "The one idea") that the world breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// Rule 1: a swap of the head does not look at the version.
+    SwapIgnoresVersion,
+    /// Rule 2: a finalizer sees its own run as open, though it is closed.
+    ClosedRunLooksOpen,
+    /// Rule 3: a document that stands is written over.
+    WriteReplaces,
+    /// Rule 3: a layout that stands is not seen by who comes second.
+    LayoutReplaced,
+    /// Rule 4: the joined file's bytes depend on who joins them.
+    JoinIsRandom,
+    /// Rule 4: a data file that stands is replaced.
+    CreateReplaces,
+}

@@ -1,0 +1,363 @@
+//! One history: actors are interleaved at their port calls, things go wrong and Kafka changes;
+//! then nothing goes wrong any more, and everything must be caught up.
+
+use std::fmt;
+
+use serde_json::Value;
+use tidegate_core::ports::{PlannerEvent, PlannerMode};
+
+use crate::actor::Ports;
+use crate::executor::{Step, Task, step};
+use crate::faults::FaultPlan;
+use crate::functions;
+use crate::mail::Event;
+use crate::rng::Rng;
+use crate::sabotage::Sabotage;
+use crate::scenario::{Scenario, one_more_each};
+use crate::world::{Settings, State, World};
+
+/// How often the schedule fires, in milliseconds.
+const TICK: i64 = 300_000;
+/// Ticks after which a history that does not come to rest is a finding.
+const TICKS_MAX: u64 = 400;
+/// Steps after which it is one.
+const STEPS_MAX: u64 = 200_000;
+/// Out of a thousand steps, so many are followed by a change of Kafka, or by a stray event.
+const CHANGE_PER_MILLE: u64 = 60;
+
+/// What a history depends on: it is the same whenever these are.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// What is simulated.
+    pub scenario: Scenario,
+    /// All chance follows from it.
+    pub seed: u64,
+    /// What goes wrong.
+    pub faults: FaultPlan,
+    /// A rule that is broken on purpose.
+    pub sabotage: Option<Sabotage>,
+}
+
+/// What a history came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// Port calls.
+    pub calls: u64,
+    /// Of all calls and their order.
+    pub digest: u64,
+    /// Records that were published.
+    pub rows: usize,
+    /// Runs that were closed.
+    pub runs: usize,
+}
+
+/// What was found, and how to see it again.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// What was violated.
+    pub violation: String,
+    /// What it depends on.
+    pub replay: Replay,
+    /// Everything that happened.
+    pub trace: Vec<String>,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Replay { scenario, seed, faults, sabotage } = &self.replay;
+        for line in &self.trace {
+            writeln!(f, "{line}")?;
+        }
+        writeln!(f, "violation: {}", self.violation)?;
+        write!(f, "replay: scenario {:?}, seed {seed}, faults: {faults}", scenario.name)?;
+        sabotage.map_or(Ok(()), |sabotage| write!(f, ", sabotage {sabotage:?}"))
+    }
+}
+
+impl Replay {
+    /// A history without faults.
+    pub fn new(scenario: &Scenario, seed: u64) -> Self {
+        Self { scenario: scenario.clone(), seed, faults: FaultPlan::none(), sabotage: None }
+    }
+
+    /// The same with these faults.
+    #[must_use]
+    pub fn with_faults(mut self, faults: FaultPlan) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// The same with this rule broken.
+    #[must_use]
+    pub fn with_sabotage(mut self, sabotage: Sabotage) -> Self {
+        self.sabotage = Some(sabotage);
+        self
+    }
+
+    /// Lets it happen.
+    ///
+    /// # Errors
+    /// What was violated, with all that happened: the history is run once more to write it down.
+    pub fn run(&self) -> Result<History, Box<Finding>> {
+        self.once(false).0.map_err(|_| {
+            let (result, trace) = self.once(true);
+            let violation = result.err().unwrap_or_else(|| "not found a second time".to_owned());
+            Box::new(Finding { violation, replay: self.clone(), trace })
+        })
+    }
+
+    fn once(&self, trace: bool) -> (Result<History, String>, Vec<String>) {
+        let mut rng = Rng::stream(self.seed, 3);
+        let settings = Settings {
+            seed: self.seed,
+            faults: self.faults.clone(),
+            sabotage: self.sabotage,
+            isolation: self.scenario.isolation(),
+            knows_holders: self.scenario.knows_holders,
+            stream: rng.per_mille(500),
+            deadlines: rng.per_mille(500),
+            skew_max: self.scenario.skew_max,
+            trace,
+            ..Settings::default()
+        };
+        let world = World::new(settings);
+        self.scenario.begin(&world, &mut rng);
+        let mut course = Course {
+            scenario: &self.scenario,
+            spec: self.scenario.spec_json(),
+            world: world.clone(),
+            rng,
+            actors: Vec::new(),
+            ticks: 0,
+            next_tick: world.with(|state| state.now),
+            changes: 0,
+            phase: Phase::Changing,
+        };
+        let outcome = course.run();
+        drop(course);
+        let history = world.with(|state| History {
+            calls: state.calls,
+            digest: state.digest,
+            rows: state.watch.published.len(),
+            runs: state.watch.closed.len(),
+        });
+        (outcome.map(|()| history), world.with(|state| std::mem::take(&mut state.trace)))
+    }
+}
+
+/// How far a history is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Kafka changes, faults strike.
+    Changing,
+    /// Kafka is at rest: what is late arrives, and the pipeline catches up.
+    Settling,
+    /// One more record in every partition is to be copied.
+    OneMore,
+}
+
+/// A history under way.
+struct Course<'a> {
+    scenario: &'a Scenario,
+    spec: Value,
+    world: World,
+    rng: Rng,
+    actors: Vec<(usize, Task)>,
+    ticks: u64,
+    next_tick: i64,
+    changes: u64,
+    phase: Phase,
+}
+
+impl Course<'_> {
+    fn run(&mut self) -> Result<(), String> {
+        for _ in 0..STEPS_MAX {
+            self.start_what_is_due();
+            if self.step_somebody()? {
+                self.disturb();
+            } else if self.at_rest() {
+                match self.phase {
+                    Phase::Changing => {
+                        self.scenario.settle(&self.world);
+                        self.phase = Phase::Settling;
+                        self.ticks = 0;
+                    }
+                    Phase::Settling => {
+                        one_more_each(&self.world);
+                        self.phase = Phase::OneMore;
+                        self.ticks = 0;
+                    }
+                    Phase::OneMore => return self.judge_rest(),
+                }
+                self.next_tick = self.world.with(|state| state.now);
+            } else {
+                self.wait()?;
+            }
+        }
+        Err(format!("{STEPS_MAX} steps were not enough to come to rest"))
+    }
+
+    /// Starts the planners that the schedule starts, and what events start.
+    fn start_what_is_due(&mut self) {
+        let now = self.world.with(|state| state.now);
+        if self.next_tick <= now {
+            self.ticks += 1;
+            self.next_tick = now + TICK;
+            for _ in 0..self.scenario.planners {
+                let mode = match self.rng.per_mille(200) {
+                    true if self.ticks > 2 => PlannerMode::RollForward,
+                    _ => PlannerMode::Tick,
+                };
+                self.start(Event::Planner(PlannerEvent {
+                    spec: self.spec.clone(),
+                    mode,
+                    chain: 0,
+                }));
+            }
+        }
+        while let Some(event) = self.world.with(|state| state.mail.take(now)) {
+            self.start(event);
+        }
+        self.world.with(|state| {
+            let (due, later) =
+                std::mem::take(&mut state.late).into_iter().partition(|(at, _)| *at <= now);
+            state.late = later;
+            let due: Vec<_> = due;
+            for (_, effect) in due {
+                state.note([0x1a7e, 0, 0], || "      -- something late takes place".to_owned());
+                effect(state);
+            }
+        });
+    }
+
+    fn start(&mut self, event: Event) {
+        let number = self.world.with(|state| state.actors.len());
+        let name = match &event {
+            Event::Planner(_) => format!("planner{number}"),
+            Event::Reader(event) => format!("reader{number}.{}", event.task),
+            Event::Finalizer(_) => format!("finalizer{number}"),
+        };
+        self.world.with(|state| {
+            state.note([0x57a7, 0, 0], || format!("      -- {name} starts: {event}"));
+        });
+        let ports = Ports::of(&self.world, &name, Some(event.clone()));
+        let (actor, world) = (ports.actor, self.world.clone());
+        let task = Box::pin(async move {
+            let ended = functions::run(&ports, event).await;
+            world.with(|state| {
+                state.note([0xe4d, 0, 0], || format!("      -- {name} ends: {ended:?}"));
+                if let Err(error) = ended {
+                    state.judge_error(&name, &error);
+                }
+            });
+        });
+        self.actors.push((actor, task));
+    }
+
+    /// Lets one actor take a step, if one can.
+    fn step_somebody(&mut self) -> Result<bool, String> {
+        let ready: Vec<_> = self.world.with(|state| {
+            let awake = |actor: usize| state.actors[actor].wake_at <= state.now;
+            (0..self.actors.len()).filter(|at| awake(self.actors[*at].0)).collect()
+        });
+        let Some(chosen) = ready.get(self.rng.index(ready.len())).copied() else {
+            return Ok(false);
+        };
+        let stepped = step(&mut self.actors[chosen].1);
+        let actor = self.actors[chosen].0;
+        let (crashed, wrong) =
+            self.world.with(|state| (state.actors[actor].crashed, state.watch.verdict().cloned()));
+        if crashed || stepped != Step::Waits {
+            drop(self.actors.swap_remove(chosen));
+        }
+        match (wrong, stepped) {
+            (Some(wrong), _) => Err(wrong),
+            (None, Step::Panicked(message)) => Err(format!("a panic: {message}")),
+            (None, Step::Waits | Step::Ended) => Ok(true),
+        }
+    }
+
+    /// Kafka changes, or an event arrives once more.
+    fn disturb(&mut self) {
+        if self.phase != Phase::Changing {
+            return;
+        }
+        if self.changes < self.scenario.changes_max && self.rng.per_mille(CHANGE_PER_MILLE) {
+            self.changes += 1;
+            self.scenario.change(&self.world, &mut self.rng);
+        }
+        if self.scenario.strays && self.rng.per_mille(CHANGE_PER_MILLE / 4) {
+            let stray = self.world.with(|state| state.mail.stray());
+            if let Some(event) = stray {
+                self.start(event);
+            }
+        }
+    }
+
+    /// Whether nothing is under way and nothing is left to copy.
+    fn at_rest(&self) -> bool {
+        let changed = self.phase != Phase::Changing || self.changes >= self.scenario.changes_max;
+        let still = self.actors.is_empty()
+            && self.world.with(|state| state.mail.next_at().is_none() && state.late.is_empty());
+        still
+            && self.ticks > 1
+            && (changed || self.ticks > TICKS_MAX / 2)
+            && (self.phase == Phase::Changing || self.world.with(|state| state.caught_up()))
+    }
+
+    /// Nobody can go on: time passes until somebody can.
+    fn wait(&mut self) -> Result<(), String> {
+        if self.ticks > TICKS_MAX {
+            let left = self.world.with(|state| state.left_to_do());
+            return Err(format!("not caught up after {TICKS_MAX} ticks: {left}"));
+        }
+        if self.phase == Phase::Changing && self.changes < self.scenario.changes_max {
+            self.changes += 1;
+            self.scenario.change(&self.world, &mut self.rng);
+        }
+        let idle = self.phase != Phase::Changing && self.world.with(|state| state.caught_up());
+        let tick = self.next_tick;
+        let next = self.world.with(|state| {
+            let asleep = self.actors.iter().map(|(actor, _)| state.actors[*actor].wake_at);
+            let late = state.late.iter().map(|(at, _)| *at);
+            let mail = state.mail.next_at();
+            let others = asleep.chain(late).chain(mail).min();
+            // Ticks at which there is nothing to do are passed over.
+            let next = match others {
+                Some(at) if idle => at.max(tick),
+                Some(at) => at.min(tick),
+                None => tick,
+            };
+            state.now = state.now.max(next);
+            next
+        });
+        self.next_tick = if idle { next } else { tick };
+        Ok(())
+    }
+
+    /// At rest: nothing is left over.
+    fn judge_rest(&self) -> Result<(), String> {
+        self.world.with(|state| state.judge_rest(self.scenario.may_stop))
+    }
+}
+
+impl fmt::Debug for Course<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Course").field("ticks", &self.ticks).finish_non_exhaustive()
+    }
+}
+
+impl State {
+    /// Whether a function may end so: only the world's own faults are an excuse.
+    fn judge_error(&mut self, name: &str, error: &tidegate_core::Error) {
+        use tidegate_core::ErrorKind::{
+            BadRecord, Config, Conflict, Corrupt, DataLoss, Denied, OutOfTime, Unavailable,
+        };
+        match error.kind() {
+            Unavailable | OutOfTime | Conflict | DataLoss => {}
+            Corrupt | BadRecord | Denied | Config => {
+                self.watch.violated(format!("{name}: {error:?}"));
+            }
+        }
+    }
+}
