@@ -12,6 +12,7 @@ from harness import sizes
 from harness.broker import Broker
 from harness.ledger import Ledger
 from harness.pipeline import Pipeline, pipeline_factory
+from harness.records import Rides
 from harness.tidegate import ROOT, Tidegate, binary
 
 MakePipeline = Callable[..., Pipeline]
@@ -65,6 +66,14 @@ def topic(broker: Broker, request: pytest.FixtureRequest) -> MakeTopic:
         return full
 
     return make
+
+
+@pytest.fixture(scope="session")
+def rides(broker: Broker) -> Rides:
+    """One partition of 200 MB [2 GB] of ride events."""
+    broker.create_topics(["rides"])
+    count = sizes.size(200_000_000, 2_000_000_000) // Rides.BYTES
+    return Rides("rides", count).produce(broker)
 
 
 @pytest.fixture

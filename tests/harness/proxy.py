@@ -36,6 +36,8 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # Without the shutdown the thread in accept() would keep the port.
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         with self._lock:
             for one in self._open:
