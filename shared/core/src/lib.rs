@@ -2,11 +2,15 @@
 //! which names, and what counts as proof. See ARCHITECTURE.md for the map and the protocol.
 
 pub mod columns;
+pub mod documents;
 pub mod error;
+pub mod layout;
 pub mod names;
+pub mod planning;
 pub mod ports;
 pub mod spec;
 pub mod time;
+pub mod use_cases;
 pub mod words;
 
 pub use columns::{BinaryColumn, Columns, HeadersColumn};

@@ -11,8 +11,17 @@ use crate::ports::Codec;
 use crate::time::Millis;
 use crate::words::{Isolation, PipelineName};
 
+mod check;
+mod destination;
+mod json;
+mod kafka;
+mod raw;
+mod secret;
 mod topics;
+pub mod units;
 
+pub use destination::Destination;
+pub use secret::SecretRef;
 pub use topics::{TopicPattern, TopicSelection};
 
 /// A pipeline, checked: every field is one that can be honoured.
@@ -34,7 +43,7 @@ pub struct Spec {
     pub directories_by: DirectoriesBy,
     /// Where the first run begins.
     pub start: Start,
-    /// Records from this time on are left alone.
+    /// Records from this time on are left alone; never before 1970.
     pub end: Option<Millis>,
     /// What one run may take.
     pub limits: Limits,
@@ -101,31 +110,6 @@ pub enum SaslMechanism {
     AwsMskIam,
 }
 
-/// Where a secret is kept; never the secret itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretRef {
-    /// `env:NAME`
-    Env(String),
-    /// `file:PATH`
-    File(String),
-    /// The ARN of a secret in Secrets Manager.
-    Arn(String),
-}
-
-/// Where the files go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Destination {
-    /// `s3://bucket/prefix`; the prefix without slashes at its ends, perhaps empty.
-    S3 {
-        /// The bucket.
-        bucket: String,
-        /// The prefix.
-        prefix: String,
-    },
-    /// `file:///directory`: an absolute path.
-    Directory(String),
-}
-
 /// Which time the directories show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -144,9 +128,9 @@ pub enum Start {
     Earliest,
     /// At the end: only what comes later.
     Latest,
-    /// At the first record with this timestamp or a later one.
+    /// At the first record with this timestamp or a later one; never before 1970.
     Time(Millis),
-    /// At these offsets (topic, partition, offset); the others at the log start.
+    /// At these offsets (topic, partition, offset), in order; the others at the log start.
     Offsets(Vec<(Arc<str>, i32, i64)>),
 }
 
@@ -196,3 +180,6 @@ pub enum OnDataLoss {
     /// The range is recorded in the manifest, and the rest is read.
     Skip,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 use std::fmt::{self, Write as _};
 
 use jiff::civil::{Date, date};
+use serde::{Deserialize, Serialize};
 
 use super::{component_fault, needs_no_escape};
 use crate::error::{Error, Result};
@@ -23,7 +24,8 @@ const EPOCH: Date = date(1970, 1, 1);
 ///
 /// Rows are grouped by [`Self::bucket`], an integer that costs no allocation; two buckets are
 /// equal exactly if their [`Self::name`]s are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct DirectoryTemplate {
     text: String,
     components: Vec<Component>,
@@ -144,6 +146,20 @@ impl DirectoryTemplate {
     /// The directory of a time (milliseconds since 1970); none: it is missing.
     pub fn directories_of(&self, millis: Option<i64>) -> String {
         self.name(self.bucket(millis.unwrap_or(-1)))
+    }
+}
+
+impl TryFrom<String> for DirectoryTemplate {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        Self::parse(&text)
+    }
+}
+
+impl From<DirectoryTemplate> for String {
+    fn from(template: DirectoryTemplate) -> Self {
+        template.text
     }
 }
 

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{component_fault, needs_no_escape};
 use crate::error::{Error, Result};
 
@@ -8,7 +10,8 @@ const TOPIC: &str = "{topic}";
 
 /// A spec's `table`: the folder of a topic's files, with `{topic}` for its name. Slashes nest
 /// folders. Several topics may share one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct TableTemplate(String);
 
 impl TableTemplate {
@@ -28,9 +31,13 @@ impl TableTemplate {
             )));
         }
         let template = Self(text.to_owned());
-        // A name that is always good: what is wrong with it is wrong with every topic.
-        template.folder_of("topic")?;
-        Ok(template)
+        // A name that is always good: what is wrong with its folder is wrong with every topic's.
+        match template.fault("topic") {
+            None => Ok(template),
+            Some(fault) => Err(Error::config(format!(
+                "{text:?} makes no folder: {fault}. Write one such as {TOPIC} or raw/{TOPIC}"
+            ))),
+        }
     }
 
     /// The template as it was given.
@@ -42,13 +49,31 @@ impl TableTemplate {
     /// the topic's name does not make a good one.
     pub fn folder_of(&self, topic: &str) -> Result<String> {
         let folder = self.0.replace(TOPIC, topic);
-        match folder.split('/').find_map(component_fault) {
+        match self.fault(topic) {
             None => Ok(folder),
             Some(fault) => Err(Error::config(format!(
                 "the folder of topic {topic:?} would be {folder:?}, but {fault}: set table to one \
                  such as \"topic-{TOPIC}\""
             ))),
         }
+    }
+
+    fn fault(&self, topic: &str) -> Option<String> {
+        self.0.replace(TOPIC, topic).split('/').find_map(component_fault)
+    }
+}
+
+impl TryFrom<String> for TableTemplate {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        Self::parse(&text)
+    }
+}
+
+impl From<TableTemplate> for String {
+    fn from(template: TableTemplate) -> Self {
+        template.0
     }
 }
 

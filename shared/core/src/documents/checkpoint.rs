@@ -1,0 +1,210 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::ports::Cause;
+use crate::time::Millis;
+use crate::words::{PipelineName, RandomId, RunNumber, TopicId, TopicPartition};
+
+/// A checkpoint, by name and content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointRef {
+    /// The run that made it.
+    pub run: RunNumber,
+    /// That run's plan.
+    pub plan: RandomId,
+    /// SHA-256 of its bytes.
+    pub hash: String,
+}
+
+/// Where every partition ever planned stands. Written once per run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The format's version.
+    pub format: u32,
+    /// The pipeline.
+    pub pipeline: PipelineName,
+    /// The run that made it; 0 for the empty one before the first.
+    pub run: RunNumber,
+    /// The cluster that was read.
+    pub cluster_id: Option<String>,
+    /// One entry per partition, in order.
+    pub entries: Vec<CheckpointEntry>,
+}
+
+impl Checkpoint {
+    /// The entry of a partition.
+    pub fn entry(&self, partition: &TopicPartition) -> Option<&CheckpointEntry> {
+        let at = self.entries.binary_search_by(|e| e.partition.cmp(partition)).ok()?;
+        self.entries.get(at)
+    }
+
+    /// This checkpoint with `changed` in place of, or beside, its entries.
+    #[must_use]
+    pub fn with(&self, changed: &[CheckpointEntry]) -> Vec<CheckpointEntry> {
+        let mut entries: std::collections::BTreeMap<_, _> =
+            self.entries.iter().map(|e| (&e.partition, e)).collect();
+        entries.extend(changed.iter().map(|e| (&e.partition, e)));
+        entries.into_values().cloned().collect()
+    }
+
+    /// Reads a checkpoint and puts its entries in order.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut checkpoint: Self = super::decode(bytes, "the checkpoint")?;
+        checkpoint.entries.sort_by(|a, b| a.partition.cmp(&b.partition));
+        Ok(checkpoint)
+    }
+}
+
+/// Where a partition stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointEntry {
+    /// The partition.
+    #[serde(flatten)]
+    pub partition: TopicPartition,
+    /// The topic's id, where the brokers gave one.
+    pub topic_id: Option<TopicId>,
+    /// The next offset to read.
+    pub offset: i64,
+    /// Leader epoch of the batch that holds or follows offset - 1; −1 if unknown.
+    pub leader_epoch: i32,
+    /// Timestamp of the last record read that had one.
+    pub last_timestamp: Option<Millis>,
+    /// Key, value and header bytes per offset, as measured last.
+    pub mean_bytes: Option<u64>,
+    /// When the run that read it last was planned.
+    pub last_read: Option<Millis>,
+    /// Whether it is read.
+    pub state: PartitionState,
+    /// Whether no manifest has told of this entry's last change yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untold: bool,
+}
+
+/// Whether a partition is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum PartitionState {
+    /// Yes.
+    Fine,
+    /// Seldom, until it succeeds once.
+    Quarantined(Quarantine),
+    /// No, until an operator decides.
+    Stopped {
+        /// Why.
+        stop: StopCause,
+        /// The same in words: where, and what to do.
+        message: String,
+    },
+}
+
+/// A partition that failed for a cause of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// What went wrong.
+    pub cause: Cause,
+    /// How often in a row.
+    pub failures: u32,
+    /// It is tried again from this run on…
+    pub retry_run: RunNumber,
+    /// …or from this time on, whichever comes first.
+    pub retry_at: Millis,
+}
+
+/// Why a partition is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopCause {
+    /// Retention or DeleteRecords removed records before they were read.
+    Lost,
+    /// The topic was deleted and created anew.
+    Recreated,
+    /// The log was cut back behind the checkpoint.
+    Truncated,
+}
+
+impl PartitionState {
+    /// The state as a manifest shows it: `fine`, `quarantined`, `stopped`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::Quarantined(_) => "quarantined",
+            Self::Stopped { .. } => "stopped",
+        }
+    }
+
+    /// Why it is not fine, in words.
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Fine => None,
+            Self::Quarantined(quarantine) => Some(&quarantine.cause.message),
+            Self::Stopped { message, .. } => Some(message),
+        }
+    }
+}
+
+impl fmt::Display for StopCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lost => "records lost",
+            Self::Recreated => "topic recreated",
+            Self::Truncated => "log truncated",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A checkpoint of `entries` (topic, partition, offset).
+    fn checkpoint(entries: &[(&str, i32, i64)]) -> Checkpoint {
+        let entry = |&(topic, partition, offset): &(&str, i32, i64)| CheckpointEntry {
+            partition: TopicPartition::new(topic, partition),
+            topic_id: Some(TopicId([1; 16])),
+            offset,
+            leader_epoch: 3,
+            last_timestamp: None,
+            mean_bytes: Some(100),
+            last_read: Some(Millis(7)),
+            state: PartitionState::Stopped {
+                stop: StopCause::Lost,
+                message: "offsets [3, 5) are gone".to_owned(),
+            },
+            untold: false,
+        };
+        Checkpoint {
+            format: super::super::FORMAT,
+            pipeline: PipelineName::try_from("p".to_owned()).expect("a good name"),
+            run: RunNumber(4),
+            cluster_id: Some("c".to_owned()),
+            entries: entries.iter().map(entry).collect(),
+        }
+    }
+
+    #[test]
+    fn p20_a_checkpoint_round_trips() {
+        let before = checkpoint(&[("a", 0, 1), ("a", 1, 2), ("b.c-d", 0, 9)]);
+        let after = Checkpoint::decode(&super::super::encode(&before)).expect("its own bytes");
+        assert_eq!(before, after);
+        assert_eq!(after.entry(&TopicPartition::new("a", 1)).map(|e| e.offset), Some(2));
+        assert_eq!(after.entry(&TopicPartition::new("a", 2)), None);
+    }
+
+    #[test]
+    fn c08_entries_that_did_not_change_stay() {
+        let base = checkpoint(&[("a", 0, 1), ("b", 0, 2)]);
+        let changed = checkpoint(&[("a", 1, 5), ("b", 0, 7)]);
+        let offsets: Vec<_> = base.with(&changed.entries).iter().map(|e| e.offset).collect();
+        assert_eq!(offsets, [1, 5, 7]);
+    }
+
+    #[test]
+    fn p19_a_newer_format_is_refused() {
+        let mut newer = checkpoint(&[]);
+        newer.format += 1;
+        let error = Checkpoint::decode(&super::super::encode(&newer)).expect_err("newer");
+        assert!(error.message().contains("has format 2"), "{error}");
+    }
+}

@@ -1,0 +1,14 @@
+//! What a run comes to: pure decisions from its plan and its outputs.
+//!
+//! [`check`] says whether an output can be believed, [`count`] what counts of it, [`files`] how
+//! staged files become data files, [`entries`] where the partitions stand afterwards.
+
+mod check;
+mod compose;
+mod count;
+mod entries;
+mod files;
+
+pub use check::{check_footer, check_output};
+pub use compose::{Settled, Situation, lay_out, settle};
+pub use count::TaskResult;

@@ -1,0 +1,20 @@
+//! Pure planning: what stands in the log and in the checkpoint goes in, tasks come out.
+//!
+//! [`judge`](judge::judge) decides per partition, `batching` per topic, `caps` how much each may
+//! give, `pack` which task reads it; [`plan`] puts them together.
+
+mod batching;
+mod caps;
+mod compose;
+mod judge;
+mod lag;
+mod pack;
+#[cfg(test)]
+mod samples;
+
+pub use compose::{NewRun, PlannedRun, plan};
+pub use lag::{Lag, lag};
+
+/// Key, value and header bytes that an offset is taken to hold until a slice of its partition
+/// was read.
+pub const MEAN_BYTES_UNKNOWN: u64 = 1024;

@@ -1,0 +1,282 @@
+//! What becomes of one partition: where it goes on, what was lost, why it stands still.
+
+use std::sync::Arc;
+
+use crate::documents::{
+    CheckpointEntry, LeftOut, Loss, PartitionState, PlannedEnd, StopCause, Why,
+};
+use crate::error::{Error, Result};
+use crate::ports::{ObservedPartition, PartitionOffsets};
+use crate::spec::{OnDataLoss, Spec, Start};
+use crate::words::{Isolation, OffsetRange, TopicId};
+
+/// What the judgement of a partition rests on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Case<'a> {
+    /// The spec.
+    pub spec: &'a Spec,
+    /// Whether the pipeline has no checkpoint yet: only then does `start` count.
+    pub first_run: bool,
+    /// Whether the cluster is the one that the checkpoint knows.
+    pub same_cluster: bool,
+    /// What the checkpoint says of the partition.
+    pub entry: Option<&'a CheckpointEntry>,
+    /// What was observed.
+    pub observed: &'a ObservedPartition,
+}
+
+/// A partition after judgement.
+#[derive(Clone, Debug)]
+pub(super) struct Judged {
+    /// Its entry from now on; none if it could not be observed and has none.
+    pub entry: Option<CheckpointEntry>,
+    /// Whether the entry is new or changed.
+    pub changed: bool,
+    /// What is passed over.
+    pub loss: Option<Loss>,
+    /// Where it ends; none if it could not be observed.
+    pub end: Option<PlannedEnd>,
+    /// Whether it can be read.
+    pub standing: Result<Standing, LeftOut>,
+}
+
+/// A partition that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// What is there to read; none if it is caught up.
+    pub pending: Option<OffsetRange>,
+    /// The leader's epoch.
+    pub leader_epoch: i32,
+}
+
+/// Judges a partition. `Config` if the spec's `start` asks for what is not there.
+pub(super) fn judge(case: Case<'_>) -> Result<Judged> {
+    let observed = case.observed;
+    let offsets = match &observed.offsets {
+        Ok(offsets) => *offsets,
+        Err(cause) => {
+            let why = Why::Unobserved(cause.clone());
+            let standing = Err(left_out(observed, why, cause.message.clone()));
+            let entry = case.entry.cloned();
+            return Ok(Judged { entry, changed: false, loss: None, end: None, standing });
+        }
+    };
+    let end = planned_end(case.spec, observed, offsets);
+    let Some(known) = case.entry else {
+        let entry = new_entry(case, offsets)?;
+        return Ok(go_on(case, entry, true, offsets, end));
+    };
+    if let PartitionState::Stopped { stop, message } = &known.state {
+        let skips = *stop == StopCause::Lost && case.spec.on_data_loss == OnDataLoss::Skip;
+        if !skips {
+            let standing = Err(left_out(observed, Why::Stopped, message.clone()));
+            let entry = Some(known.clone());
+            return Ok(Judged { entry, changed: false, loss: None, end: Some(end), standing });
+        }
+    }
+    Ok(identify(case, known, offsets, end))
+}
+
+/// Whether the topic is the one that the entry knows, and then whether its log is.
+fn identify(
+    case: Case<'_>,
+    known: &CheckpointEntry,
+    offsets: PartitionOffsets,
+    end: PlannedEnd,
+) -> Judged {
+    let mut entry = known.clone();
+    let mut changed = false;
+    match (known.topic_id, case.observed.topic_id) {
+        (Some(before), Some(now)) if before != now => {
+            return stop(case, entry, end, StopCause::Recreated, recreated(case, before, now));
+        }
+        (None, Some(now)) if case.same_cluster => {
+            entry.topic_id = Some(now);
+            changed = true;
+        }
+        (None, Some(now)) => {
+            let message = format!(
+                "{} is on another cluster than before (topic id {now}): offset {} means nothing \
+                 there; `tidegate reset` decides where to go on",
+                known.partition, known.offset
+            );
+            return stop(case, entry, end, StopCause::Recreated, message);
+        }
+        (Some(before), None) => {
+            let message = format!(
+                "the broker gives no topic id for {}, which had {before}: wait until all \
+                 brokers run a version that does",
+                known.partition
+            );
+            let cause = crate::ports::Cause {
+                kind: crate::error::ErrorKind::Unavailable,
+                message: message.clone(),
+            };
+            let standing = Err(left_out(case.observed, Why::Unobserved(cause), message));
+            return Judged { entry: Some(entry), changed, loss: None, end: Some(end), standing };
+        }
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    if let Some(message) = truncated(&entry, offsets) {
+        return stop(case, entry, end, StopCause::Truncated, message);
+    }
+    go_on(case, entry, changed, offsets, end)
+}
+
+fn recreated(case: Case<'_>, before: TopicId, now: TopicId) -> String {
+    let partition = &case.observed.partition;
+    format!(
+        "topic {} was deleted and created anew (topic id {before}, now {now}): \
+         `tidegate reset` decides where {partition} goes on",
+        partition.topic
+    )
+}
+
+/// Why the log is no longer the one that was read, if it is not: judged against the high
+/// watermark, and by the end of the leader epoch that was read last (Kafka's KIP-320).
+fn truncated(entry: &CheckpointEntry, offsets: PartitionOffsets) -> Option<String> {
+    let advice = "`tidegate reset` decides where to go on";
+    let (partition, offset) = (&entry.partition, entry.offset);
+    if offset > offsets.high_watermark {
+        return Some(format!(
+            "the log of {partition} ends at {}, before the checkpoint {offset}: it was cut back \
+             (unclean election, or a topic recreated); {advice}",
+            offsets.high_watermark
+        ));
+    }
+    if offset < offsets.log_start || entry.leader_epoch < 0 {
+        return None;
+    }
+    let epoch = entry.leader_epoch;
+    let answer = offsets.epoch_end?;
+    if answer.epoch < 0 || answer.end < 0 {
+        return Some(format!(
+            "the log of {partition} no longer knows leader epoch {epoch}, which was read up to \
+             {offset}: it was cut back; {advice}"
+        ));
+    }
+    (answer.end < offset).then(|| {
+        format!(
+            "the log of {partition} was cut back to {} in leader epoch {epoch}, which was read \
+             up to {offset}; {advice}",
+            answer.end
+        )
+    })
+}
+
+/// A partition whose log is the right one: is anything lost, and what is pending?
+fn go_on(
+    case: Case<'_>,
+    mut entry: CheckpointEntry,
+    mut changed: bool,
+    offsets: PartitionOffsets,
+    end: PlannedEnd,
+) -> Judged {
+    let mut loss = None;
+    if entry.offset < offsets.log_start {
+        let (start, end_lost) = (entry.offset, offsets.log_start);
+        if case.spec.on_data_loss == OnDataLoss::Stop {
+            let message = format!(
+                "offsets [{start}, {end_lost}) of {} are gone: retention or DeleteRecords \
+                 removed them before they were read; set on_data_loss to \"skip\", or \
+                 `tidegate reset`",
+                entry.partition
+            );
+            return stop(case, entry, end, StopCause::Lost, message);
+        }
+        loss = Some(Loss {
+            topic: Arc::clone(&entry.partition.topic),
+            topic_id: entry.topic_id,
+            partition: entry.partition.partition,
+            start,
+            end: end_lost,
+        });
+        entry.offset = end_lost;
+        changed = true;
+    }
+    if matches!(entry.state, PartitionState::Stopped { .. }) {
+        entry.state = PartitionState::Fine;
+        changed = true;
+    }
+    let pending = OffsetRange::new(entry.offset, end.end);
+    let standing = Ok(Standing { pending, leader_epoch: offsets.leader_epoch });
+    Judged { entry: Some(entry), changed, loss, end: Some(end), standing }
+}
+
+fn stop(
+    case: Case<'_>,
+    mut entry: CheckpointEntry,
+    end: PlannedEnd,
+    stop: StopCause,
+    message: String,
+) -> Judged {
+    let state = PartitionState::Stopped { stop, message: message.clone() };
+    let changed = case.entry.is_none_or(|known| known.state != state);
+    entry.state = state;
+    let standing = Err(left_out(case.observed, Why::Stopped, message));
+    Judged { entry: Some(entry), changed, loss: None, end: Some(end), standing }
+}
+
+fn new_entry(case: Case<'_>, offsets: PartitionOffsets) -> Result<CheckpointEntry> {
+    let observed = case.observed;
+    let readable = readable_end(case.spec, offsets);
+    let offset = match &case.spec.start {
+        _ if !case.first_run => offsets.log_start,
+        Start::Earliest => offsets.log_start,
+        Start::Latest => readable,
+        Start::Time(_) => offsets.start_offset.unwrap_or(offsets.last_stable),
+        Start::Offsets(given) => {
+            let ours = given.iter().find(|(topic, partition, _)| {
+                *topic == observed.partition.topic && *partition == observed.partition.partition
+            });
+            ours.map_or(offsets.log_start, |(_, _, offset)| *offset)
+        }
+    };
+    if offset > offsets.high_watermark {
+        let partition = &observed.partition;
+        return Err(Error::config(format!(
+            "start.{}.{}: {offset} lies beyond the end of the log, {}: give an offset up to \
+             there, or \"latest\"",
+            partition.topic, partition.partition, offsets.high_watermark
+        )));
+    }
+    Ok(CheckpointEntry {
+        partition: observed.partition.clone(),
+        topic_id: observed.topic_id,
+        offset,
+        leader_epoch: -1,
+        last_timestamp: None,
+        mean_bytes: None,
+        last_read: None,
+        state: PartitionState::Fine,
+        untold: false,
+    })
+}
+
+/// The offset that no run reads at or past, but for the spec's `end`.
+fn readable_end(spec: &Spec, offsets: PartitionOffsets) -> i64 {
+    match spec.kafka.isolation_level {
+        Isolation::ReadCommitted => offsets.last_stable.min(offsets.high_watermark),
+        Isolation::ReadUncommitted => offsets.high_watermark,
+    }
+}
+
+fn planned_end(spec: &Spec, observed: &ObservedPartition, offsets: PartitionOffsets) -> PlannedEnd {
+    let limit = spec.end.and(offsets.end_offset).unwrap_or(i64::MAX);
+    PlannedEnd {
+        partition: observed.partition.clone(),
+        end: readable_end(spec, offsets).min(limit),
+        high_watermark: offsets.high_watermark.min(limit),
+        log_start: offsets.log_start,
+        log_start_time: offsets.log_start_time,
+    }
+}
+
+fn left_out(observed: &ObservedPartition, why: Why, message: String) -> LeftOut {
+    LeftOut {
+        topic: Arc::clone(&observed.partition.topic),
+        partition: Some(observed.partition.partition),
+        why,
+        message,
+    }
+}

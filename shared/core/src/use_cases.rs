@@ -1,0 +1,75 @@
+//! The three use cases: *plan a run*, *read a task*, *finalize a run*. Functions with the ports
+//! as arguments; the decisions they take are pure functions elsewhere in this crate.
+
+mod finalizer;
+mod layouts;
+mod moving;
+mod planner;
+mod publish;
+mod reader;
+mod roll_forward;
+mod staging;
+mod state;
+
+use std::time::Duration;
+
+pub use finalizer::{Committed, FinalizeOutcome, FinalizerPorts, finalize};
+pub use planner::{LagReport, PlannerPorts, TickOutcome, TickReport, observe_lag, tick};
+pub use reader::{ReadOutcome, ReaderPorts, TaskSummary, read_task};
+pub use state::{load_checkpoint, load_head, load_plan, load_task, set_paused};
+
+/// What a deployment chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How long the lease of those who started the readers lasts: longer than a reader's
+    /// timeout and the age up to which its event is kept.
+    pub reading_lease: Duration,
+    /// How long a finalizer's lease lasts: longer than its timeout.
+    pub finalizing_lease: Duration,
+    /// How long documents are kept.
+    pub document_expiry: Duration,
+    /// How much earlier than its deadline a reader stops to fetch.
+    pub reader_margin: Duration,
+    /// How long a reader waits for progress.
+    pub no_progress: Duration,
+    /// Heap bytes that a reader's open files may hold together.
+    pub staging_bytes_max: usize,
+    /// How many files a reader keeps open at most.
+    pub open_files_max: usize,
+    /// Payload bytes of a row group.
+    pub row_group_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const MINUTE: Duration = Duration::from_secs(60);
+        Self {
+            reading_lease: 20 * MINUTE,
+            finalizing_lease: 16 * MINUTE,
+            document_expiry: Duration::from_secs(365 * 86_400),
+            reader_margin: MINUTE,
+            no_progress: MINUTE,
+            staging_bytes_max: 64 << 20,
+            open_files_max: 1_024,
+            row_group_bytes: 16 << 20,
+        }
+    }
+}
+
+impl Settings {
+    /// The longest lease there is: one that ends later was made with a wrong clock.
+    fn longest_lease(&self) -> Duration {
+        self.reading_lease.max(self.finalizing_lease)
+    }
+}
+
+/// After so many attempts without an output a task is abandoned.
+const ATTEMPTS_MAX: u32 = 3;
+/// After so many starts without a layout a finalizer is told to set everything aside.
+const FINALIZER_STARTS_MAX: u32 = 3;
+/// So many runs follow each other in one tick at most.
+const CHAIN_MAX: u32 = 8;
+/// How often a decision is taken again because somebody else was faster.
+const CONFLICTS_MAX: u32 = 5;
+/// How many requests to a store are under way at once.
+const SIDE_BY_SIDE: usize = 16;

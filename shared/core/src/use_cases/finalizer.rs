@@ -1,0 +1,400 @@
+//! *Finalize a run*: lay it out, publish it, commit it, tidy up.
+
+use futures_util::future::try_join_all;
+
+use super::layouts::{StandingLayout, layout, reference};
+use super::publish::{Published, publish, write_manifest};
+use super::state::{
+    LoadedHead, load_checkpoint, load_head, load_output, load_plan, load_task, swap_head,
+};
+use super::{CHAIN_MAX, CONFLICTS_MAX, SIDE_BY_SIDE, Settings};
+use crate::documents::{
+    self, Checkpoint, CheckpointEntry, CheckpointRef, FORMAT, Head, LayoutRef, Lease, OpenRun, Plan,
+};
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::layout::{Settled, TaskResult, settle};
+use crate::names;
+use crate::planning::{Lag, lag};
+use crate::ports::{
+    Clock, Document, FinalizerEvent, Invoker, JoinStats, Joiner, ObjectStore, PlannerEvent,
+    PlannerMode, StateStore, Written,
+};
+use crate::time::Deadline;
+use crate::words::{RandomId, RunNumber};
+
+/// What a finalizer works with. `holder` was made known with [`StateStore::hold`].
+#[derive(Debug)]
+pub struct FinalizerPorts<'a, S, O, J, I, C> {
+    /// The state.
+    pub state: &'a S,
+    /// The destination.
+    pub objects: &'a O,
+    /// Joins files.
+    pub joiner: &'a J,
+    /// Starts the next run, or this finalizer again.
+    pub invoker: &'a I,
+    /// Time and chance.
+    pub clock: &'a C,
+    /// Who finalizes: holds the finalizing lease.
+    pub holder: RandomId,
+    /// The deployment's choices.
+    pub settings: Settings,
+}
+
+/// How finalizing ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FinalizeOutcome {
+    /// The run is committed.
+    Committed(Box<Committed>),
+    /// The run is closed already, or goes by another plan: nothing was done.
+    Stale,
+    /// Another finalizer is at work.
+    Busy,
+    /// Outputs are missing.
+    Incomplete {
+        /// How many.
+        missing: usize,
+    },
+}
+
+/// A run that this finalizer committed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// The run.
+    pub run: RunNumber,
+    /// Rows published.
+    pub rows: u64,
+    /// Key, value and header bytes of what was read and counts.
+    pub bytes_read: u64,
+    /// Data files published.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes_written: u64,
+    /// Offsets that were passed over.
+    pub records_lost: u64,
+    /// How far behind the pipeline is now, up to the ends that the plan knew.
+    pub lag: Lag,
+    /// Tasks whose output did not count, and why.
+    pub set_aside: Vec<documents::SetAside>,
+    /// The checkpoint's entries that the run made or changed.
+    pub entries: Vec<CheckpointEntry>,
+    /// Whether caps left a backlog.
+    pub backlog: bool,
+    /// What joining did.
+    pub joined: JoinStats,
+    /// What could not be tidied up; the next run does.
+    pub untidy: Option<String>,
+}
+
+/// An open run, ready to be settled.
+#[derive(Clone, Debug)]
+pub(super) struct Work {
+    /// The head whose finalizing lease is ours.
+    pub(super) head: Head,
+    pub(super) open: OpenRun,
+    pub(super) plan: Plan,
+    pub(super) base: Checkpoint,
+    pub(super) results: Vec<TaskResult>,
+}
+
+/// Finalizes a run.
+///
+/// # Errors
+/// `Corrupt` where state or destination are not what the protocol wrote: nothing is published
+/// then. Anything else is tried again by the next tick; the lease is given back.
+pub async fn finalize<S, O, J, I, C>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    event: &FinalizerEvent,
+    deadline: Deadline,
+) -> Result<FinalizeOutcome>
+where
+    S: StateStore,
+    O: ObjectStore,
+    J: Joiner,
+    I: Invoker,
+    C: Clock,
+{
+    let verb = || format!("finalize run {}", event.run);
+    let work = match begin(ports, event, deadline).await.while_doing(verb)? {
+        Ok(work) => work,
+        Err(outcome) => return Ok(outcome),
+    };
+    let mut published = 0;
+    let settled = settle_run(ports, &work, event.set_aside, &mut published, deadline).await;
+    match settled {
+        Ok(outcome) => Ok(outcome),
+        Err(error) => {
+            // The lease only saves money: that giving it back fails costs a wait.
+            let _ = give_back(ports, event, deadline).await;
+            if error.kind() == ErrorKind::OutOfTime && published > 0 {
+                ports.invoker.start_finalizer(event, deadline).await?;
+            }
+            Err(error.while_doing(verb()))
+        }
+    }
+}
+
+/// Loads what the run is made of and takes the finalizing lease.
+async fn begin<S: StateStore, O, J, I, C: Clock>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    event: &FinalizerEvent,
+    deadline: Deadline,
+) -> Result<Result<Work, FinalizeOutcome>> {
+    for _ in 0..CONFLICTS_MAX {
+        let loaded = load_head(ports.state, &event.pipeline, deadline).await?;
+        let Some((LoadedHead { version, mut head }, open)) = loaded.and_then(|l| ours(l, event))
+        else {
+            return Ok(Err(FinalizeOutcome::Stale));
+        };
+        if let Some(lease) = open.finalizing
+            && lease.holder != ports.holder
+            && lives(ports, event, lease, deadline).await?
+        {
+            return Ok(Err(FinalizeOutcome::Busy));
+        }
+        let plan = load_plan(ports.state, &event.pipeline, &open, deadline).await?;
+        let results = match load_results(ports, &plan, deadline).await? {
+            Ok(results) => results,
+            Err(missing) => return Ok(Err(FinalizeOutcome::Incomplete { missing })),
+        };
+        let base =
+            load_checkpoint(ports.state, &event.pipeline, plan.base.as_ref(), deadline).await?;
+        let until = ports.clock.now().after(ports.settings.finalizing_lease);
+        let open = OpenRun {
+            finalizing: Some(Lease { holder: ports.holder, until }),
+            finalizer_starts: open.finalizer_starts + 1,
+            ..open
+        };
+        head.open = Some(open.clone());
+        let swapped =
+            swap_head(ports.state, ports.clock, Some(version), &mut head, deadline).await?;
+        if swapped.is_some() {
+            return Ok(Ok(Work { head, open, plan, base, results }));
+        }
+    }
+    Err(Error::conflict(format!("the head of {} changes all the time", event.pipeline)))
+}
+
+/// The open run that the event names.
+fn ours(loaded: LoadedHead, event: &FinalizerEvent) -> Option<(LoadedHead, OpenRun)> {
+    let open = loaded.head.open.clone()?;
+    ((open.run, open.plan) == (event.run, event.plan)).then_some((loaded, open))
+}
+
+async fn lives<S: StateStore, O, J, I, C: Clock>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    event: &FinalizerEvent,
+    lease: Lease,
+    deadline: Deadline,
+) -> Result<bool> {
+    let known = ports.state.holder_lives(&event.pipeline, lease.holder, deadline).await?;
+    Ok(known.unwrap_or_else(|| lease.holds(ports.clock.now(), ports.settings.longest_lease())))
+}
+
+/// Tasks and outputs; the number of missing outputs, if there are any.
+async fn load_results<S: StateStore, O, J, I, C>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    plan: &Plan,
+    deadline: Deadline,
+) -> Result<Result<Vec<TaskResult>, usize>> {
+    let mut results = Vec::new();
+    let mut missing = 0;
+    let tasks: Vec<u32> = (0..plan.tasks).collect();
+    for some in tasks.chunks(SIDE_BY_SIDE) {
+        let loads = some.iter().map(|task| async {
+            let run = (plan.run, plan.plan);
+            let output = load_output(ports.state, &plan.pipeline, run, *task, deadline).await?;
+            let Some(output) = output else { return Ok(None) };
+            let task = load_task(ports.state, plan, *task, deadline).await?;
+            Ok(Some(TaskResult { task, output, set_aside: None }))
+        });
+        let loaded: Vec<Option<TaskResult>> = try_join_all(loads).await?;
+        missing += loaded.iter().filter(|result| result.is_none()).count();
+        results.extend(loaded.into_iter().flatten());
+    }
+    Ok(if missing == 0 { Ok(results) } else { Err(missing) })
+}
+
+async fn settle_run<S, O, J, I, C>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    work: &Work,
+    set_aside: bool,
+    published: &mut usize,
+    deadline: Deadline,
+) -> Result<FinalizeOutcome>
+where
+    S: StateStore,
+    O: ObjectStore,
+    J: Joiner,
+    I: Invoker,
+    C: Clock,
+{
+    let mut done = summary(work);
+    let (entries, cluster_id, standing) = match settle(&work.plan, &work.base, &work.results) {
+        Settled::Nothing { entries } => (entries, work.plan.cluster_id.clone(), None),
+        Settled::NeedsLayout => {
+            let standing = layout(ports, work, set_aside, deadline).await?;
+            let joined = &mut done.joined;
+            let all = publish(ports, work, &standing, joined, published, deadline).await?;
+            let Published::All(sizes) = all else { return Ok(FinalizeOutcome::Stale) };
+            let manifest = write_manifest(ports, &standing, &sizes, deadline).await?;
+            done.told(&standing, manifest.files.iter().map(|file| file.bytes).sum());
+            let layout = &standing.layout;
+            (layout.entries.clone(), layout.cluster_id.clone(), Some(standing))
+        }
+    };
+    let checkpoint = Checkpoint {
+        format: FORMAT,
+        pipeline: work.plan.pipeline.clone(),
+        run: work.plan.run,
+        cluster_id,
+        entries: work.base.with(&entries),
+    };
+    done.lag = lag(&checkpoint.entries, &work.plan.ends, ports.clock.now())
+        .into_values()
+        .fold(Lag::default(), Lag::and);
+    done.entries = entries;
+    let named = write_checkpoint(ports, work, &checkpoint, deadline).await?;
+    let reference = standing.as_ref().map(reference);
+    if !commit(ports, work, &named, reference.as_ref(), deadline).await? {
+        return Ok(FinalizeOutcome::Stale);
+    }
+    done.untidy = tidy(ports, work, &done, deadline).await.err().map(|error| error.to_string());
+    Ok(FinalizeOutcome::Committed(Box::new(done)))
+}
+
+/// What can be told before the layout.
+fn summary(work: &Work) -> Committed {
+    let lost = |loss: &documents::Loss| loss.end.abs_diff(loss.start);
+    Committed {
+        run: work.plan.run,
+        records_lost: work.plan.losses.iter().map(lost).sum(),
+        backlog: work.plan.backlog,
+        ..Committed::default()
+    }
+}
+
+impl Committed {
+    fn told(&mut self, standing: &StandingLayout, bytes_written: u64) {
+        let layout = &standing.layout;
+        self.rows = layout.files.iter().map(|file| file.rows).sum();
+        self.files = u64::try_from(layout.files.len()).expect("they were counted");
+        self.bytes_written = bytes_written;
+        self.set_aside = layout.set_aside.clone();
+        self.bytes_read = layout.slices.iter().map(|slice| slice.payload_bytes).sum();
+    }
+}
+
+/// Writes the checkpoint once; what stands is adopted.
+async fn write_checkpoint<S: StateStore, O, J, I, C>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    work: &Work,
+    checkpoint: &Checkpoint,
+    deadline: Deadline,
+) -> Result<CheckpointRef> {
+    let (run, plan) = (work.plan.run, work.plan.plan);
+    let document = Document::Checkpoint(run, plan);
+    let bytes = documents::encode(checkpoint);
+    let ours = documents::hash(&bytes);
+    let written = ports.state.write(&work.plan.pipeline, document, bytes, None, deadline).await;
+    let hash = match written.while_doing(|| format!("write {document}"))? {
+        Written::Ours => ours,
+        Written::Stands(bytes) => {
+            Checkpoint::decode(&bytes)?;
+            documents::hash(&bytes)
+        }
+    };
+    Ok(CheckpointRef { run, plan, hash })
+}
+
+/// The commit; false if another finalizer was faster.
+async fn commit<S: StateStore, O, J, I, C: Clock>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    work: &Work,
+    checkpoint: &CheckpointRef,
+    layout: Option<&LayoutRef>,
+    deadline: Deadline,
+) -> Result<bool> {
+    for _ in 0..CONFLICTS_MAX {
+        let loaded = load_head(ports.state, &work.plan.pipeline, deadline).await?;
+        let Some(LoadedHead { version, mut head }) = loaded else { return Ok(false) };
+        let ours = (work.open.run, work.open.plan);
+        if head.open.as_ref().map(|open| (open.run, open.plan)) != Some(ours) {
+            return Ok(false);
+        }
+        head.checkpoint = Some(checkpoint.clone());
+        if let Some(layout) = layout {
+            head.layout = Some(layout.clone());
+            head.manifest = Some(layout.run);
+        }
+        head.open = None;
+        let swapped = swap_head(ports.state, ports.clock, Some(version), &mut head, deadline).await;
+        if swapped.while_doing(|| format!("commit run {}", work.open.run))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Err(Error::conflict(format!("the head of {} changes all the time", work.plan.pipeline)))
+}
+
+/// After the commit: the checkpoint before expires, what was staged goes, the next run starts if
+/// there is a backlog.
+async fn tidy<S, O, J, I, C>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    work: &Work,
+    done: &Committed,
+    deadline: Deadline,
+) -> Result<()>
+where
+    S: StateStore,
+    O: ObjectStore,
+    I: Invoker,
+    C: Clock,
+{
+    let pipeline = &work.plan.pipeline;
+    let moved = done.entries.iter().any(|entry| {
+        work.base.entry(&entry.partition).is_none_or(|before| before.offset != entry.offset)
+    });
+    let spec = crate::spec::Spec::from_value(&work.head.spec)?;
+    let chain = work.open.chain + 1;
+    if spec.catch_up && done.backlog && moved && chain < CHAIN_MAX {
+        let event = PlannerEvent { spec: work.head.spec.clone(), mode: PlannerMode::Tick, chain };
+        ports.invoker.start_planner(&event, deadline).await?;
+    }
+    if let Some(base) = &work.plan.base {
+        let at = ports.clock.now().after(ports.settings.document_expiry);
+        let document = Document::Checkpoint(base.run, base.plan);
+        ports.state.expire(pipeline, document, at, deadline).await?;
+    }
+    let prefix = names::staging_prefix(pipeline);
+    let mut after = None;
+    loop {
+        let page = ports.objects.list(&prefix, after.as_deref(), deadline).await?;
+        let old = page.objects.into_iter().map(|object| object.path).filter(|path| {
+            names::StagedFile::parse(path).is_some_and(|name| name.run <= work.plan.run)
+        });
+        ports.objects.delete(&old.collect::<Vec<_>>(), deadline).await?;
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Gives the finalizing lease back, so that the next tick need not wait for its end.
+async fn give_back<S: StateStore, O, J, I, C: Clock>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    event: &FinalizerEvent,
+    deadline: Deadline,
+) -> Result<()> {
+    let loaded = load_head(ports.state, &event.pipeline, deadline).await?;
+    let Some((LoadedHead { version, mut head }, mut open)) = loaded.and_then(|l| ours(l, event))
+    else {
+        return Ok(());
+    };
+    if open.finalizing.is_some_and(|lease| lease.holder == ports.holder) {
+        open.finalizing = None;
+        head.open = Some(open);
+        swap_head(ports.state, ports.clock, Some(version), &mut head, deadline).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! The layout of a run: found in the chain, or written there once.
+
+use futures_util::future::try_join_all;
+
+use super::finalizer::{FinalizerPorts, Work};
+use super::moving::read_footer;
+use super::{SIDE_BY_SIDE, staging};
+use crate::documents::{self, Layout, LayoutRef};
+use crate::error::{Context, Error, Result};
+use crate::layout::{self, Situation, TaskResult};
+use crate::names;
+use crate::ports::{Clock, Created, Joiner, ObjectStore, ReadRange, ReaderEvent, StateStore};
+use crate::spec::Spec;
+use crate::time::Deadline;
+use crate::words::RunNumber;
+
+/// A layout and its hash.
+#[derive(Clone, Debug)]
+pub(super) struct StandingLayout {
+    pub(super) layout: Layout,
+    pub(super) hash: String,
+    /// Whether it stood already, so that some of its files may stand too.
+    pub(super) adopted: bool,
+}
+
+/// The layout of this run: adopted if it stands, written otherwise.
+pub(super) async fn layout<S: StateStore, O: ObjectStore, J: Joiner, I, C: Clock>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    work: &Work,
+    set_aside: bool,
+    deadline: Deadline,
+) -> Result<StandingLayout> {
+    let path = path(work);
+    let read = ports.objects.read(&path, ReadRange::All, deadline).await;
+    if let Some(stands) = read.while_doing(|| format!("look for layout {path}"))? {
+        return adopt(work, &path, &stands.bytes);
+    }
+    let results = checked(ports, work, set_aside, deadline).await?;
+    let spec = Spec::from_value(&work.plan.spec)?;
+    let situation = Situation {
+        previous_layout: work.head.layout.as_ref(),
+        previous_manifest: work.head.manifest,
+        now: ports.clock.now(),
+        target_bytes: spec.files.target_bytes.get(),
+    };
+    let layout = layout::lay_out(&work.plan, &work.base, &results, &situation);
+    let bytes = documents::encode(&layout);
+    let hash = documents::hash(&bytes);
+    let created = ports.objects.create(&path, bytes, &[], deadline).await;
+    match created.while_doing(|| format!("write layout {path}"))? {
+        Created::Ours => Ok(StandingLayout { layout, hash, adopted: false }),
+        Created::Stands => {
+            let stands = ports.objects.read(&path, ReadRange::All, deadline).await?;
+            let stands = stands.ok_or_else(|| {
+                Error::unavailable(format!("layout {path} stands, and cannot be read"))
+            })?;
+            adopt(work, &path, &stands.bytes)
+        }
+    }
+}
+
+/// The layout's name: the successor of the one before it.
+fn path(work: &Work) -> String {
+    let after = work.head.layout.as_ref().map_or(RunNumber(0), |layout| layout.run);
+    names::LayoutFile { pipeline: work.plan.pipeline.clone(), after }.to_string()
+}
+
+/// A layout that stands is ours if it is of this run's plan.
+fn adopt(work: &Work, path: &str, bytes: &[u8]) -> Result<StandingLayout> {
+    let layout: Layout = documents::decode(bytes, &format!("layout {path}"))?;
+    let plan = &work.plan;
+    if (layout.run, layout.plan, layout.birth_id) == (plan.run, plan.plan, plan.birth_id) {
+        return Ok(StandingLayout { hash: documents::hash(bytes), layout, adopted: true });
+    }
+    Err(Error::corrupt(format!(
+        "{path} is the layout of another plan (run {}, plan {}): this state is not the one that \
+         the destination was written with, or two pipelines named {} write there; nothing was \
+         published by run {}",
+        layout.run, layout.plan, plan.pipeline, plan.run
+    )))
+}
+
+/// The tasks' results, with those set aside that cannot be believed.
+async fn checked<S, O: ObjectStore, J: Joiner, I, C>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    work: &Work,
+    set_aside: bool,
+    deadline: Deadline,
+) -> Result<Vec<TaskResult>> {
+    let mut results = work.results.clone();
+    for result in &mut results {
+        let TaskResult { task, output, set_aside: aside } = result;
+        if set_aside && output.abandoned.is_none() {
+            *aside = Some("the run's layout failed three times".to_owned());
+            continue;
+        }
+        let fault = layout::check_output(&work.plan.pipeline, work.plan.run, task, output).err();
+        *aside = match fault {
+            Some(fault) => Some(fault),
+            None => staged_fault(ports, work, task.task, output, deadline).await?,
+        };
+    }
+    Ok(results)
+}
+
+/// What is wrong with a task's staged files, if anything is.
+async fn staged_fault<S, O: ObjectStore, J: Joiner, I, C>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    work: &Work,
+    task: u32,
+    output: &documents::Output,
+    deadline: Deadline,
+) -> Result<Option<String>> {
+    let expected = staging::metadata(&ReaderEvent {
+        pipeline: work.plan.pipeline.clone(),
+        run: work.plan.run,
+        plan: work.plan.plan,
+        task,
+        attempt: output.attempt,
+    });
+    for some in output.files.chunks(SIDE_BY_SIDE) {
+        let footers = some.iter().map(|file| async {
+            let read = read_footer(ports.objects, ports.joiner, &file.path, deadline).await;
+            match read {
+                Ok(footer) => Ok(layout::check_footer(file, footer.as_ref(), &expected).err()),
+                Err(error) if error.kind() == crate::error::ErrorKind::Corrupt => {
+                    Ok(Some(error.to_string()))
+                }
+                Err(error) => Err(error.while_doing(format!("check staged file {}", file.path))),
+            }
+        });
+        if let Some(fault) = try_join_all(footers).await?.into_iter().flatten().next() {
+            return Ok(Some(fault));
+        }
+    }
+    Ok(None)
+}
+
+/// The reference that the head keeps.
+pub(super) fn reference(standing: &StandingLayout) -> LayoutRef {
+    LayoutRef { run: standing.layout.run, hash: standing.hash.clone() }
+}

@@ -1,0 +1,369 @@
+//! *Plan a run*: one tick of the schedule.
+
+use super::roll_forward::{self, Rolled};
+use super::state::{LoadedHead, load_checkpoint, load_head, swap_head};
+use super::{CONFLICTS_MAX, Settings};
+use crate::documents::{
+    self, Checkpoint, CheckpointEntry, FORMAT, Head, Lease, LeftOut, OpenRun, PartitionState,
+    PlannedEnd,
+};
+use crate::error::{Context, Error, Result};
+use crate::planning::{self, Lag, NewRun, PlannedRun};
+use crate::ports::{
+    Clock, Document, FinalizerEvent, Invoker, LogSource, Observation, ObserveRequest,
+    PartitionEpoch, PlannerEvent, PlannerMode, ReaderEvent, StateStore, Written,
+};
+use crate::spec::{Spec, Start};
+use crate::time::{Deadline, Millis};
+use crate::words::{RandomId, RunNumber};
+
+/// What a planner works with. `holder` was made known with [`StateStore::hold`].
+#[derive(Debug)]
+pub struct PlannerPorts<'a, S, L, I, C> {
+    /// The state.
+    pub state: &'a S,
+    /// Kafka.
+    pub log: &'a L,
+    /// Starts readers and finalizers.
+    pub invoker: &'a I,
+    /// Time and chance.
+    pub clock: &'a C,
+    /// Who plans: holds the reading lease.
+    pub holder: RandomId,
+    /// The deployment's choices.
+    pub settings: Settings,
+}
+
+/// What a tick came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TickOutcome {
+    /// Nothing to do.
+    Idle,
+    /// A run is under way and needs no help.
+    Busy {
+        /// Which.
+        run: RunNumber,
+    },
+    /// The operator paused the pipeline.
+    Paused,
+    /// A run was opened and its readers (or, without tasks, its finalizer) started.
+    Opened {
+        /// Its number.
+        run: RunNumber,
+        /// Its plan.
+        plan: RandomId,
+        /// How many tasks it has.
+        tasks: u32,
+    },
+    /// An open run was helped on.
+    RolledForward {
+        /// Its number.
+        run: RunNumber,
+        /// Its plan.
+        plan: RandomId,
+        /// How many readers were started again.
+        readers: u32,
+        /// Whether a finalizer was started.
+        finalizer: bool,
+    },
+}
+
+/// A tick: what it did, and how far behind the pipeline is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TickReport {
+    /// What it did.
+    pub outcome: TickOutcome,
+    /// How far behind it found the pipeline; none if that could not be observed.
+    pub lag: Option<LagReport>,
+    /// Topics and partitions that take no part, and why.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// How far behind a pipeline is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LagReport {
+    /// All partitions together.
+    pub total: Lag,
+    /// Where each partition stands.
+    pub entries: Vec<CheckpointEntry>,
+    /// Where each partition ends.
+    pub ends: Vec<PlannedEnd>,
+}
+
+impl LagReport {
+    fn new(entries: Vec<CheckpointEntry>, ends: Vec<PlannedEnd>, now: Millis) -> Self {
+        let total =
+            planning::lag(&entries, &ends, now).into_values().fold(Lag::default(), Lag::and);
+        Self { total, entries, ends }
+    }
+
+    /// Partitions that are stopped or quarantined.
+    pub fn not_fine(&self) -> impl Iterator<Item = &CheckpointEntry> {
+        self.entries.iter().filter(|entry| entry.state != PartitionState::Fine)
+    }
+}
+
+/// One tick: rolls the open run forward, or opens one.
+///
+/// # Errors
+/// `Config` for a spec that cannot be honoured; `Unavailable`, `Denied` where Kafka or the state
+/// cannot be reached; `Corrupt` where the state is not what the protocol wrote; `Conflict` if
+/// the head changes all the time.
+pub async fn tick<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    event: &PlannerEvent,
+    deadline: Deadline,
+) -> Result<TickReport> {
+    let spec = Spec::from_value(&event.spec)?;
+    for _ in 0..CONFLICTS_MAX {
+        if let Some(report) = tick_once(ports, &spec, event, deadline).await? {
+            return Ok(report);
+        }
+    }
+    Err(Error::conflict(format!("the head of {} changes all the time", spec.pipeline)))
+}
+
+/// One try; none if somebody else swapped the head meanwhile.
+async fn tick_once<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    spec: &Spec,
+    event: &PlannerEvent,
+    deadline: Deadline,
+) -> Result<Option<TickReport>> {
+    let Some(loaded) = newest_spec(ports, spec, deadline).await? else { return Ok(None) };
+    if let Some((loaded, open)) = loaded.as_ref().and_then(|l| Some((l, l.head.open.as_ref()?))) {
+        let Some(rolled) = roll_forward::roll_forward(ports, loaded, open, deadline).await? else {
+            return Ok(None);
+        };
+        let lag = match event.mode {
+            PlannerMode::Tick => observe_lag(ports, spec, Some(&loaded.head), deadline).await.ok(),
+            PlannerMode::RollForward => None,
+        };
+        let outcome = match rolled {
+            Rolled::Busy => TickOutcome::Busy { run: open.run },
+            Rolled::On { readers, finalizer } => {
+                TickOutcome::RolledForward { run: open.run, plan: open.plan, readers, finalizer }
+            }
+        };
+        return Ok(Some(TickReport { outcome, lag, left_out: Vec::new() }));
+    }
+    if event.mode == PlannerMode::RollForward {
+        let outcome = TickOutcome::Idle;
+        return Ok(Some(TickReport { outcome, lag: None, left_out: Vec::new() }));
+    }
+    open_run(ports, spec, loaded, event.chain, deadline).await
+}
+
+/// Loads the head, and keeps in it the newest spec. `Some(None)`: there is no head yet; none:
+/// somebody else swapped it.
+async fn newest_spec<S: StateStore, L, I, C: Clock>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    spec: &Spec,
+    deadline: Deadline,
+) -> Result<Option<Option<LoadedHead>>> {
+    let Some(mut loaded) = load_head(ports.state, &spec.pipeline, deadline).await? else {
+        return Ok(Some(None));
+    };
+    let destination = spec.destination.to_string();
+    if loaded.head.destination != destination {
+        return Err(Error::config(format!(
+            "destination: {destination} is not where pipeline {} writes, which is {}: change it \
+             back, or `tidegate reset --destination`",
+            spec.pipeline, loaded.head.destination
+        )));
+    }
+    let canonical = spec.to_json();
+    if loaded.head.spec != canonical {
+        loaded.head.spec = canonical;
+        let expected = Some(loaded.version);
+        let swapped =
+            swap_head(ports.state, ports.clock, expected, &mut loaded.head, deadline).await?;
+        let Some(version) = swapped else { return Ok(None) };
+        loaded.version = version;
+    }
+    Ok(Some(Some(loaded)))
+}
+
+/// How far behind the checkpoint of `head` is.
+pub async fn observe_lag<S: StateStore, L: LogSource, I, C: Clock>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    spec: &Spec,
+    head: Option<&Head>,
+    deadline: Deadline,
+) -> Result<LagReport> {
+    let (checkpoint, seen) = observe(ports, spec, head, deadline).await?;
+    let new = new_run(ports, head);
+    let planned = planning::plan(spec, &checkpoint, &seen, &new)?;
+    let entries = checkpoint.with(&planned.plan.entries);
+    Ok(LagReport::new(entries, planned.plan.ends, new.now))
+}
+
+async fn observe<S: StateStore, L: LogSource, I, C>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    spec: &Spec,
+    head: Option<&Head>,
+    deadline: Deadline,
+) -> Result<(Checkpoint, Observation)> {
+    let named = head.and_then(|head| head.checkpoint.as_ref());
+    let checkpoint = load_checkpoint(ports.state, &spec.pipeline, named, deadline).await?;
+    let request = observe_request(spec, &checkpoint, named.is_none());
+    let seen = ports.log.observe(&request, deadline).await;
+    Ok((checkpoint, seen.while_doing(|| "observe Kafka".into())?))
+}
+
+/// What is to be observed for the next plan.
+fn observe_request(spec: &Spec, checkpoint: &Checkpoint, first_run: bool) -> ObserveRequest {
+    let start_time = match (&spec.start, first_run) {
+        (Start::Time(time), true) => Some(*time),
+        (Start::Time(_) | Start::Earliest | Start::Latest | Start::Offsets(_), _) => None,
+    };
+    let matches = |entry: &&CheckpointEntry| spec.topics.matches(&entry.partition.topic);
+    let epochs =
+        checkpoint.entries.iter().filter(|entry| entry.leader_epoch >= 0).filter(matches).map(
+            |entry| PartitionEpoch {
+                partition: entry.partition.clone(),
+                epoch: entry.leader_epoch,
+            },
+        );
+    ObserveRequest {
+        topics: spec.topics.clone(),
+        offsets: true,
+        start_time,
+        end_time: spec.end,
+        epochs: epochs.collect(),
+    }
+}
+
+fn new_run<S, L, I, C: Clock>(ports: &PlannerPorts<'_, S, L, I, C>, head: Option<&Head>) -> NewRun {
+    NewRun {
+        birth_id: head.map_or_else(|| ports.clock.random_id(), |head| head.birth_id),
+        run: head.map_or(RunNumber(0), |head| head.last_run).next(),
+        plan: ports.clock.random_id(),
+        now: ports.clock.now(),
+        base: head.and_then(|head| head.checkpoint.clone()),
+    }
+}
+
+/// Opens a run, if there is anything to do; none if somebody else swapped the head.
+async fn open_run<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    spec: &Spec,
+    loaded: Option<LoadedHead>,
+    chain: u32,
+    deadline: Deadline,
+) -> Result<Option<TickReport>> {
+    let (version, head) = loaded.map(|l| (l.version, l.head)).unzip();
+    let (checkpoint, seen) = observe(ports, spec, head.as_ref(), deadline).await?;
+    let new = new_run(ports, head.as_ref());
+    let planned = planning::plan(spec, &checkpoint, &seen, &new)?;
+    let entries = checkpoint.with(&planned.plan.entries);
+    let lag = Some(LagReport::new(entries, planned.plan.ends.clone(), new.now));
+    let left_out = planned.plan.left_out.clone();
+    let report = |outcome| Ok(Some(TickReport { outcome, lag, left_out }));
+    if head.as_ref().is_some_and(|head| head.paused) {
+        return report(TickOutcome::Paused);
+    }
+    if planned.is_idle() {
+        return report(TickOutcome::Idle);
+    }
+    let plan_hash = write_plan(ports, &planned, deadline).await?;
+    let (run, plan, tasks) = (new.run, new.plan, planned.plan.tasks);
+    let open = OpenRun {
+        run,
+        plan,
+        plan_hash,
+        opened_at: new.now,
+        chain,
+        attempts: vec![1; planned.tasks.len()],
+        reading: lease(ports),
+        finalizing: None,
+        finalizer_starts: 0,
+    };
+    let mut head = Head {
+        last_run: run,
+        open: Some(open),
+        ..head.unwrap_or_else(|| first_head(spec, new.birth_id))
+    };
+    if swap_head(ports.state, ports.clock, version, &mut head, deadline).await?.is_none() {
+        return Ok(None);
+    }
+    start_all(ports, spec, (run, plan), tasks, deadline).await?;
+    report(TickOutcome::Opened { run, plan, tasks })
+}
+
+fn first_head(spec: &Spec, birth_id: RandomId) -> Head {
+    Head {
+        format: FORMAT,
+        pipeline: spec.pipeline.clone(),
+        birth_id,
+        swap: birth_id,
+        destination: spec.destination.to_string(),
+        checkpoint: None,
+        layout: None,
+        manifest: None,
+        last_run: RunNumber(0),
+        open: None,
+        spec: spec.to_json(),
+        paused: false,
+    }
+}
+
+/// A reading lease from now on.
+pub(super) fn lease<S, L, I, C: Clock>(ports: &PlannerPorts<'_, S, L, I, C>) -> Lease {
+    let until = ports.clock.now().after(ports.settings.reading_lease);
+    Lease { holder: ports.holder, until }
+}
+
+/// Writes the tasks and then the plan that names them; answers the plan's hash.
+async fn write_plan<S: StateStore, L, I, C: Clock>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    planned: &PlannedRun,
+    deadline: Deadline,
+) -> Result<String> {
+    let plan = &planned.plan;
+    let expires = Some(plan.planned_at.after(ports.settings.document_expiry));
+    let (run, id) = (plan.run, plan.plan);
+    let tasks = planned
+        .tasks
+        .iter()
+        .map(|task| (Document::Task(run, id, task.task), documents::encode(task)));
+    let header = documents::encode(plan);
+    let hash = documents::hash(&header);
+    for (document, bytes) in tasks.chain([(Document::Plan(run, id), header)]) {
+        let written = ports.state.write(&plan.pipeline, document, bytes, expires, deadline).await;
+        match written.while_doing(|| format!("write {document}"))? {
+            Written::Ours => {}
+            Written::Stands(_) => {
+                return Err(Error::corrupt(format!(
+                    "{document} of {} stands already, though its id is new",
+                    plan.pipeline
+                )));
+            }
+        }
+    }
+    Ok(hash)
+}
+
+/// Starts the readers of a new run, or its finalizer if it has no task. All are tried; what
+/// fails, roll forward makes up for.
+async fn start_all<S, L, I: Invoker, C>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    spec: &Spec,
+    (run, plan): (RunNumber, RandomId),
+    tasks: u32,
+    deadline: Deadline,
+) -> Result<()> {
+    let pipeline = &spec.pipeline;
+    if tasks == 0 {
+        let event = FinalizerEvent { pipeline: pipeline.clone(), run, plan, set_aside: false };
+        return ports.invoker.start_finalizer(&event, deadline).await;
+    }
+    let mut failed = None;
+    for task in 0..tasks {
+        let event = ReaderEvent { pipeline: pipeline.clone(), run, plan, task, attempt: 1 };
+        let started = ports.invoker.start_reader(&event, deadline).await;
+        failed =
+            started.while_doing(|| format!("start the reader of task {task}")).err().or(failed);
+    }
+    failed.map_or(Ok(()), Err)
+}

@@ -1,0 +1,201 @@
+//! Publishing: each data file is created if absent, the head checked before each.
+
+use futures_util::future::try_join_all;
+
+use super::finalizer::{FinalizerPorts, Work};
+use super::layouts::StandingLayout;
+use super::moving::{Gone, move_join, read_footer};
+use super::state::load_head;
+use crate::documents::{self, DataFile, Manifest};
+use crate::error::{Context, Error, Result};
+use crate::names;
+use crate::ports::{
+    Clock, Created, JoinInput, JoinStats, Joiner, ObjectStore, ReadRange, StateStore,
+    UPLOAD_PART_MIN, Upload,
+};
+use crate::time::Deadline;
+
+/// How many data files are joined at once: memory is bounded by that many column chunks.
+const FILES_SIDE_BY_SIDE: usize = 4;
+/// The key of the layout's hash in a data file's metadata.
+const LAYOUT_KEY: &str = "tidegate.layout";
+/// Row groups into which small ones are spliced.
+const ROW_GROUP_BYTES: u64 = 128 << 20;
+
+/// What publishing came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Published {
+    /// All stand. Their sizes, in order.
+    All(Vec<u64>),
+    /// The run was closed meanwhile.
+    Stale,
+}
+
+/// What one data file came to.
+enum One {
+    Stands(u64),
+    Stale,
+}
+
+/// Publishes the data files of a layout. `done` is told of each that stands.
+pub(super) async fn publish<S: StateStore, O: ObjectStore, J: Joiner, I, C: Clock>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    work: &Work,
+    standing: &StandingLayout,
+    stats: &mut JoinStats,
+    done: &mut usize,
+    deadline: Deadline,
+) -> Result<Published> {
+    let mut sizes = Vec::with_capacity(standing.layout.files.len());
+    for some in standing.layout.files.chunks(FILES_SIDE_BY_SIDE) {
+        let published = some.iter().map(|file| async move {
+            let published = publish_one(ports, work, standing, file, deadline).await;
+            published.while_doing(|| format!("publish {}", file.path))
+        });
+        for (one, joined) in try_join_all(published).await? {
+            match one {
+                One::Stale => return Ok(Published::Stale),
+                One::Stands(bytes) => sizes.push(bytes),
+            }
+            *done += 1;
+            stats.row_groups_copied += joined.row_groups_copied;
+            stats.pages_copied += joined.pages_copied;
+            stats.rows_decoded += joined.rows_decoded;
+        }
+    }
+    Ok(Published::All(sizes))
+}
+
+async fn publish_one<S: StateStore, O: ObjectStore, J: Joiner, I, C: Clock>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    work: &Work,
+    standing: &StandingLayout,
+    file: &DataFile,
+    deadline: Deadline,
+) -> Result<(One, JoinStats)> {
+    let nothing = JoinStats::default();
+    if standing.adopted
+        && let Some(bytes) = ours(ports, standing, file, deadline).await?
+    {
+        return Ok((One::Stands(bytes), nothing));
+    }
+    if !still_open(ports, work, deadline).await? {
+        return Ok((One::Stale, nothing));
+    }
+    let stats = match join(ports, standing, file, deadline).await? {
+        Ok(stats) => stats,
+        Err(Gone(staged)) => {
+            // Whoever closes the run deletes what was staged; whoever published first, too.
+            if !still_open(ports, work, deadline).await? {
+                return Ok((One::Stale, nothing));
+            }
+            if let Some(bytes) = ours(ports, standing, file, deadline).await? {
+                return Ok((One::Stands(bytes), nothing));
+            }
+            return Err(Error::corrupt(format!(
+                "staged file {staged} is gone, and the layout of run {} needs it: \
+                 `tidegate abort` is the last resort",
+                standing.layout.run
+            )));
+        }
+    };
+    let bytes = ours(ports, standing, file, deadline)
+        .await?
+        .ok_or_else(|| Error::corrupt(format!("{} was published, and is not there", file.path)))?;
+    Ok((One::Stands(bytes), stats))
+}
+
+/// Whether the run is still open with this plan.
+async fn still_open<S: StateStore, O, J, I, C>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    work: &Work,
+    deadline: Deadline,
+) -> Result<bool> {
+    let loaded = load_head(ports.state, &work.plan.pipeline, deadline).await?;
+    let open = loaded.and_then(|loaded| loaded.head.open);
+    Ok(open.is_some_and(|open| (open.run, open.plan) == (work.plan.run, work.plan.plan)))
+}
+
+/// The size of a data file that stands, if one does and is ours: it carries the layout's hash.
+/// Anything else under its name is corrupt.
+async fn ours<S, O: ObjectStore, J: Joiner, I, C>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    standing: &StandingLayout,
+    file: &DataFile,
+    deadline: Deadline,
+) -> Result<Option<u64>> {
+    let footer = read_footer(ports.objects, ports.joiner, &file.path, deadline).await?;
+    let Some(footer) = footer else { return Ok(None) };
+    if footer.value(LAYOUT_KEY) == Some(&standing.hash) && footer.rows == file.rows {
+        return Ok(Some(footer.file_bytes));
+    }
+    Err(Error::corrupt(format!(
+        "{} stands, and is not of layout {}: something else writes to this destination under \
+         this pipeline's names",
+        file.path, standing.hash
+    )))
+}
+
+/// Joins a data file and lets it appear, if none stands. An answer of the store that another
+/// stands is judged by [`ours`] afterwards.
+async fn join<S, O: ObjectStore, J: Joiner, I, C>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    standing: &StandingLayout,
+    file: &DataFile,
+    deadline: Deadline,
+) -> Result<Result<JoinStats, Gone>> {
+    let mut inputs = Vec::with_capacity(file.staged.len());
+    for staged in &file.staged {
+        let footer = read_footer(ports.objects, ports.joiner, staged, deadline).await?;
+        let Some(footer) = footer else { return Ok(Err(Gone(staged.clone()))) };
+        inputs.push(JoinInput { footer });
+    }
+    let metadata = metadata(standing, file);
+    let mut join = ports.joiner.join(inputs, &metadata, UPLOAD_PART_MIN, ROW_GROUP_BYTES)?;
+    let mut upload = ports.objects.upload(&file.path, &metadata, deadline).await?;
+    match move_join(ports.objects, &file.staged, &mut join, &mut upload, deadline).await {
+        Ok(Ok(stats)) => match upload.finish(deadline).await? {
+            Created::Ours | Created::Stands => Ok(Ok(stats)),
+        },
+        failed => {
+            // What caused it matters; the store's lifecycle removes what is left.
+            let _ = upload.abandon(deadline).await;
+            failed
+        }
+    }
+}
+
+fn metadata(standing: &StandingLayout, file: &DataFile) -> Vec<(String, String)> {
+    vec![
+        ("tidegate.pipeline".to_owned(), standing.layout.pipeline.to_string()),
+        ("tidegate.run".to_owned(), standing.layout.run.to_string()),
+        ("tidegate.number".to_owned(), file.number.to_string()),
+        (LAYOUT_KEY.to_owned(), standing.hash.clone()),
+    ]
+}
+
+/// Writes the manifest once. One that stands is ours if it carries the layout's hash.
+pub(super) async fn write_manifest<S, O: ObjectStore, J, I, C>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    standing: &StandingLayout,
+    sizes: &[u64],
+    deadline: Deadline,
+) -> Result<Manifest> {
+    let manifest = Manifest::of(&standing.layout, &standing.hash, sizes);
+    let name =
+        names::ManifestFile { pipeline: manifest.pipeline.clone(), run: manifest.run }.to_string();
+    let created = ports.objects.create(&name, documents::encode(&manifest), &[], deadline).await;
+    if created.while_doing(|| format!("write manifest {name}"))? == Created::Ours {
+        return Ok(manifest);
+    }
+    let stands = ports.objects.read(&name, ReadRange::All, deadline).await?;
+    let stands: Option<Manifest> = stands
+        .map(|object| documents::decode(&object.bytes, &format!("manifest {name}")))
+        .transpose()?;
+    stands.filter(|stands| stands.layout_hash == standing.hash).ok_or_else(|| {
+        Error::corrupt(format!(
+            "{name} stands, and is not of layout {}: something else writes to this destination",
+            standing.hash
+        ))
+    })
+}

@@ -1,0 +1,255 @@
+//! An open run is only ever rolled forward: missing readers are started again, hopeless tasks
+//! abandoned, the finalizer started.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::try_join_all;
+
+use super::planner::{PlannerPorts, lease};
+use super::state::{LoadedHead, load_output, load_plan, swap_head};
+use super::{ATTEMPTS_MAX, FINALIZER_STARTS_MAX, SIDE_BY_SIDE};
+use crate::documents::{self, FORMAT, Lease, OpenRun, Output};
+use crate::error::{Context, ErrorKind, Result};
+use crate::ports::{
+    Cause, Clock, Document, FinalizerEvent, Invoker, Mark, Marks, ReaderEvent, StateStore,
+};
+use crate::time::Deadline;
+
+/// What became of the open run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rolled {
+    /// It is under way and needs no help.
+    Busy,
+    /// It was helped on.
+    On {
+        /// Readers started again.
+        readers: u32,
+        /// Whether a finalizer was started.
+        finalizer: bool,
+    },
+}
+
+/// What is to be done about the tasks of an open run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Todo {
+    /// Tasks to be started again.
+    restart: Vec<u32>,
+    /// Tasks to be abandoned.
+    abandon: Vec<u32>,
+    /// Whether all other outputs stand.
+    complete: bool,
+}
+
+/// Rolls the open run forward; none if somebody else swapped the head.
+pub(super) async fn roll_forward<S: StateStore, L, I: Invoker, C: Clock>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    loaded: &LoadedHead,
+    open: &OpenRun,
+    deadline: Deadline,
+) -> Result<Option<Rolled>> {
+    let head = &loaded.head;
+    let marks = ports.state.marks(&head.pipeline, open.run, open.plan, deadline).await;
+    let marks = marks.while_doing(|| "look at the run's progress".into())?;
+    let plan = load_plan(ports.state, &head.pipeline, open, deadline).await?;
+    let quarantined: BTreeSet<u32> = plan.quarantined_tasks.iter().copied().collect();
+    let reading = lives(ports, loaded, open.reading, deadline).await?;
+    let mut todo = if reading && !worth_a_look(open, &marks, &quarantined) {
+        failed_ones(open, &marks, &quarantined)
+    } else {
+        let missing = missing_outputs(ports, loaded, open, deadline).await?;
+        todo(open, &missing, &marks, &quarantined, reading)
+    };
+    if !todo.abandon.is_empty() {
+        abandon(ports, loaded, open, &marks, &todo.abandon, deadline).await?;
+        todo.complete = missing_outputs(ports, loaded, open, deadline).await?.is_empty();
+    }
+    if !todo.restart.is_empty() {
+        let readers = restart(ports, loaded, open, &todo.restart, deadline).await?;
+        return Ok(readers.map(|readers| Rolled::On { readers, finalizer: false }));
+    }
+    let finalizing = match open.finalizing {
+        Some(lease) => lives(ports, loaded, lease, deadline).await?,
+        None => false,
+    };
+    if !todo.complete || finalizing {
+        return Ok(Some(Rolled::Busy));
+    }
+    let event = FinalizerEvent {
+        pipeline: head.pipeline.clone(),
+        run: open.run,
+        plan: open.plan,
+        set_aside: open.finalizer_starts >= FINALIZER_STARTS_MAX,
+    };
+    ports.invoker.start_finalizer(&event, deadline).await?;
+    Ok(Some(Rolled::On { readers: 0, finalizer: true }))
+}
+
+/// Whether the holder of a lease still works, as far as anybody can tell.
+async fn lives<S: StateStore, L, I, C: Clock>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    loaded: &LoadedHead,
+    lease: Lease,
+    deadline: Deadline,
+) -> Result<bool> {
+    let known = ports.state.holder_lives(&loaded.head.pipeline, lease.holder, deadline).await?;
+    let by_time = || lease.holds(ports.clock.now(), ports.settings.longest_lease());
+    Ok(known.unwrap_or_else(by_time))
+}
+
+/// Whether the hints say that all outputs stand but those of quarantined partitions, so that it
+/// is worth to look at the outputs themselves although the reading lease holds.
+fn worth_a_look(open: &OpenRun, marks: &Marks, quarantined: &BTreeSet<u32>) -> bool {
+    (0..open.tasks()).all(|task| is_done(marks, task) || quarantined.contains(&task))
+}
+
+fn is_done(marks: &Marks, task: u32) -> bool {
+    marks.marks.contains(&Mark::Done { task })
+}
+
+/// Whether the attempt of `task` that was started last said that it failed.
+fn failed(open: &OpenRun, marks: &Marks, task: u32) -> Option<ErrorKind> {
+    let current = attempts(open, task);
+    marks.marks.iter().find_map(|mark| match mark {
+        Mark::Failed { task: t, attempt, kind } if (*t, *attempt) == (task, current) => Some(*kind),
+        Mark::Failed { .. } | Mark::Done { .. } => None,
+    })
+}
+
+fn attempts(open: &OpenRun, task: u32) -> u32 {
+    usize::try_from(task).ok().and_then(|at| open.attempts.get(at)).copied().unwrap_or(0)
+}
+
+fn used_up(open: &OpenRun, quarantined: &BTreeSet<u32>, task: u32) -> bool {
+    attempts(open, task) >= if quarantined.contains(&task) { 1 } else { ATTEMPTS_MAX }
+}
+
+/// While the reading lease holds, only a task whose current attempt is marked failed is touched.
+fn failed_ones(open: &OpenRun, marks: &Marks, quarantined: &BTreeSet<u32>) -> Todo {
+    let failed: Vec<u32> = (0..open.tasks())
+        .filter(|task| !is_done(marks, *task) && failed(open, marks, *task).is_some())
+        .collect();
+    let (abandon, restart) = failed.into_iter().partition(|task| used_up(open, quarantined, *task));
+    Todo { restart, abandon, complete: false }
+}
+
+/// What to do about tasks whose output is missing.
+fn todo(
+    open: &OpenRun,
+    missing: &[u32],
+    marks: &Marks,
+    quarantined: &BTreeSet<u32>,
+    reading: bool,
+) -> Todo {
+    let others_done = missing.iter().all(|task| quarantined.contains(task));
+    let mut todo = Todo::default();
+    for task in missing.iter().copied() {
+        let hopeless = used_up(open, quarantined, task);
+        if others_done || (hopeless && (!reading || failed(open, marks, task).is_some())) {
+            todo.abandon.push(task);
+        } else if !reading || failed(open, marks, task).is_some() {
+            todo.restart.push(task);
+        }
+    }
+    todo.complete = todo.abandon.len() == missing.len();
+    todo
+}
+
+async fn missing_outputs<S: StateStore, L, I, C>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    loaded: &LoadedHead,
+    open: &OpenRun,
+    deadline: Deadline,
+) -> Result<Vec<u32>> {
+    let mut missing = Vec::new();
+    let tasks: Vec<u32> = (0..open.tasks()).collect();
+    for some in tasks.chunks(SIDE_BY_SIDE) {
+        let outputs = some.iter().map(|task| {
+            let run = (open.run, open.plan);
+            load_output(ports.state, &loaded.head.pipeline, run, *task, deadline)
+        });
+        let outputs = try_join_all(outputs).await?;
+        let absent = some.iter().zip(&outputs).filter(|(_, output)| output.is_none());
+        missing.extend(absent.map(|(task, _)| *task));
+    }
+    Ok(missing)
+}
+
+/// Writes the outputs of tasks that are given up: no progress, so that the others commit.
+async fn abandon<S: StateStore, L, I, C: Clock>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    loaded: &LoadedHead,
+    open: &OpenRun,
+    marks: &Marks,
+    tasks: &[u32],
+    deadline: Deadline,
+) -> Result<()> {
+    let expires = Some(open.opened_at.after(ports.settings.document_expiry));
+    for task in tasks.iter().copied() {
+        // A reader that ends without a word was killed: its time or its memory was used up.
+        let kind = failed(open, marks, task).unwrap_or(ErrorKind::OutOfTime);
+        let message = format!(
+            "task {task} was given up after {} attempts; the last one ended {}",
+            attempts(open, task),
+            match failed(open, marks, task) {
+                Some(kind) => format!("with an error ({kind})"),
+                None => "without a word: its time or its memory was used up".to_owned(),
+            }
+        );
+        let output = Output {
+            format: FORMAT,
+            task,
+            attempt: 0,
+            writer: ports.holder,
+            slices: Vec::new(),
+            files: Vec::new(),
+            abandoned: Some(Cause { kind, message }),
+        };
+        let document = Document::Output(open.run, open.plan, task);
+        let bytes = documents::encode(&output);
+        // If another output stands, a reader was faster after all: so much the better.
+        let pipeline = &loaded.head.pipeline;
+        let written = ports.state.write(pipeline, document, bytes, expires, deadline).await;
+        written.while_doing(|| format!("abandon task {task}"))?;
+        let (run, plan, done) = (open.run, open.plan, Mark::Done { task });
+        ports.state.mark(pipeline, run, plan, done, open.tasks(), deadline).await?;
+    }
+    Ok(())
+}
+
+/// Starts tasks again, under a new lease and with the next attempt; none if somebody else
+/// swapped the head.
+async fn restart<S: StateStore, L, I: Invoker, C: Clock>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    loaded: &LoadedHead,
+    open: &OpenRun,
+    tasks: &[u32],
+    deadline: Deadline,
+) -> Result<Option<u32>> {
+    let mut open = OpenRun { reading: lease(ports), ..open.clone() };
+    for task in tasks {
+        let at = usize::try_from(*task).ok();
+        if let Some(attempt) = at.and_then(|at| open.attempts.get_mut(at)) {
+            *attempt += 1;
+        }
+    }
+    let mut head = loaded.head.clone();
+    head.open = Some(open.clone());
+    let expected = Some(loaded.version);
+    if swap_head(ports.state, ports.clock, expected, &mut head, deadline).await?.is_none() {
+        return Ok(None);
+    }
+    let mut started = 0;
+    for task in tasks.iter().copied() {
+        let event = ReaderEvent {
+            pipeline: head.pipeline.clone(),
+            run: open.run,
+            plan: open.plan,
+            task,
+            attempt: attempts(&open, task),
+        };
+        let invoked = ports.invoker.start_reader(&event, deadline).await;
+        invoked.while_doing(|| format!("start the reader of task {task}"))?;
+        started += 1;
+    }
+    Ok(Some(started))
+}

@@ -1,0 +1,341 @@
+//! A reader's files in the making: rows go to the file of their table and directory; bytes leave
+//! for the store while records still arrive; memory and the number of open files are bounded.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Settings;
+use crate::columns::{Columns, timestamp_or_null};
+use crate::documents::{PlannedSlice, StagedFile, StagedSlice};
+use crate::error::{Context, Error, Result};
+use crate::names::{self, DirectoryTemplate};
+use crate::ports::{
+    Created, EncodeSettings, Encoder, FileEncoder, Metadata, ObjectStore, ReaderEvent, Upload,
+};
+use crate::spec::{DirectoriesBy, Spec};
+use crate::time::{Deadline, Millis};
+use crate::words::RandomId;
+
+/// The files of one pass over a task.
+pub(super) struct Staging<'a, O: ObjectStore, E: Encoder> {
+    objects: &'a O,
+    encoder: &'a E,
+    settings: &'a Settings,
+    event: &'a ReaderEvent,
+    reader: RandomId,
+    slices: &'a [PlannedSlice],
+    /// Per slice: the first slice that it shares files with.
+    groups: Vec<u32>,
+    directories: DirectoryTemplate,
+    /// The time that the directories show, if it is not the record's.
+    run_time: Option<Millis>,
+    encode: EncodeSettings,
+    target_bytes: u64,
+    open: BTreeMap<FileKey, OpenFile<O::Upload, E::File>>,
+    /// Heap bytes that the open files hold, as counted last.
+    held_bytes: usize,
+    /// Rises with each use of a file.
+    uses: u64,
+    next_number: u32,
+    finished: Vec<StagedFile>,
+}
+
+/// Files of one group and directory follow each other; a group belongs to one table.
+type FileKey = (u32, Option<i64>);
+
+struct OpenFile<U, F> {
+    encoder: F,
+    /// Begun with the first bytes that leave; a small file is created at once.
+    upload: Option<U>,
+    path: String,
+    number: u32,
+    used: u64,
+    held: usize,
+    bytes_sent: u64,
+    slices: BTreeMap<u32, StagedSlice>,
+}
+
+impl<'a, O: ObjectStore, E: Encoder> Staging<'a, O, E> {
+    pub(super) fn new(
+        (objects, encoder, settings): (&'a O, &'a E, &'a Settings),
+        spec: &Spec,
+        planned_at: Millis,
+        event: &'a ReaderEvent,
+        reader: RandomId,
+        slices: &'a [PlannedSlice],
+    ) -> Self {
+        Self {
+            objects,
+            encoder,
+            settings,
+            event,
+            reader,
+            slices,
+            groups: groups(slices),
+            directories: spec.directories.clone(),
+            run_time: (spec.directories_by == DirectoriesBy::Run).then_some(planned_at),
+            encode: EncodeSettings {
+                codec: spec.files.compression,
+                row_group_bytes: settings.row_group_bytes,
+            },
+            target_bytes: spec.files.target_bytes.get(),
+            open: BTreeMap::new(),
+            held_bytes: 0,
+            uses: 0,
+            next_number: 0,
+            finished: Vec::new(),
+        }
+    }
+
+    /// Appends rows of a slice; answers how many timestamps were written as null.
+    pub(super) async fn append(
+        &mut self,
+        slice: usize,
+        rows: &Columns,
+        deadline: Deadline,
+    ) -> Result<u64> {
+        for (bucket, ranges) in self.by_directory(rows) {
+            self.append_to((self.groups[slice], bucket), slice, rows, &ranges, deadline).await?;
+        }
+        let nulled = rows.timestamps().iter().filter(|t| timestamp_or_null(**t).is_none()).count();
+        Ok(u64::try_from(nulled).expect("no more than the rows"))
+    }
+
+    /// The rows of each directory.
+    fn by_directory(&self, rows: &Columns) -> BTreeMap<Option<i64>, Vec<Range<usize>>> {
+        let mut ranges: BTreeMap<Option<i64>, Vec<Range<usize>>> = BTreeMap::new();
+        if let Some(time) = self.run_time {
+            if !rows.is_empty() {
+                ranges.insert(self.directories.bucket(time.0), vec![0..rows.len()]);
+            }
+            return ranges;
+        }
+        let mut start = 0;
+        let bucket = |at: usize| {
+            timestamp_or_null(rows.timestamps()[at]).and_then(|t| self.directories.bucket(t))
+        };
+        while start < rows.len() {
+            let first = bucket(start);
+            let end = (start + 1..rows.len()).find(|at| bucket(*at) != first);
+            let end = end.unwrap_or(rows.len());
+            ranges.entry(first).or_default().push(start..end);
+            start = end;
+        }
+        ranges
+    }
+
+    async fn append_to(
+        &mut self,
+        key: FileKey,
+        slice: usize,
+        rows: &Columns,
+        ranges: &[Range<usize>],
+        deadline: Deadline,
+    ) -> Result<()> {
+        if !self.open.contains_key(&key) {
+            let file = self.begin()?;
+            self.open.insert(key, file);
+        }
+        self.uses += 1;
+        let file = self.open.get_mut(&key).expect("it was put there");
+        file.used = self.uses;
+        let partition = &self.slices[slice].partition;
+        file.encoder.append(&partition.topic, partition.partition, rows, ranges)?;
+        file.note(u32::try_from(slice).expect("a task has few slices"), rows, ranges);
+        self.send_ready(key, deadline).await?;
+        if self.open[&key].encoder.file_bytes() >= self.target_bytes {
+            self.finish(key, deadline).await?;
+        }
+        self.keep_bounds(deadline).await
+    }
+
+    fn begin(&mut self) -> Result<OpenFile<O::Upload, E::File>> {
+        let number = self.next_number;
+        self.next_number += 1;
+        let path = names::StagedFile {
+            pipeline: self.event.pipeline.clone(),
+            run: self.event.run,
+            task: self.event.task,
+            attempt: self.event.attempt,
+            reader: self.reader,
+            number,
+        };
+        Ok(OpenFile {
+            encoder: self.encoder.open(self.encode)?,
+            upload: None,
+            path: path.to_string(),
+            number,
+            used: 0,
+            held: 0,
+            bytes_sent: 0,
+            slices: BTreeMap::new(),
+        })
+    }
+
+    /// Sends what is ready, and counts what is held.
+    async fn send_ready(&mut self, key: FileKey, deadline: Deadline) -> Result<()> {
+        let file = self.open.get_mut(&key).expect("only open files are sent");
+        let ready = file.encoder.take_ready();
+        if !ready.is_empty() {
+            file.send(self.objects, ready, deadline).await?;
+        }
+        let held = file.encoder.held_bytes() + file.upload.as_ref().map_or(0, Upload::held_bytes);
+        self.held_bytes = self.held_bytes - file.held + held;
+        file.held = held;
+        Ok(())
+    }
+
+    /// Ends files until memory and number of those that are open are within bounds: the one that
+    /// was used longest ago first. A single one gives its row group away instead.
+    async fn keep_bounds(&mut self, deadline: Deadline) -> Result<()> {
+        let too_much = |s: &Self| {
+            s.held_bytes > s.settings.staging_bytes_max || s.open.len() > s.settings.open_files_max
+        };
+        while too_much(self) {
+            let oldest = self.open.iter().min_by_key(|(_, file)| file.used).map(|(key, _)| *key);
+            let Some(key) = oldest else { return Ok(()) };
+            if self.open.len() == 1 {
+                let file = self.open.get_mut(&key).expect("it was found there");
+                file.encoder.close_row_group()?;
+                return self.send_ready(key, deadline).await;
+            }
+            self.finish(key, deadline).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(&mut self, key: FileKey, deadline: Deadline) -> Result<()> {
+        let mut file = self.open.remove(&key).expect("only open files are ended");
+        self.held_bytes -= file.held;
+        let path = file.path.clone();
+        let rows = file.encoder.rows();
+        let number = file.number;
+        let (group, bucket) = key;
+        let table = &self.slices[usize::try_from(group).expect("an index")].table;
+        let metadata = metadata(self.event);
+        let slices = std::mem::take(&mut file.slices);
+        let bytes = file
+            .finish(self.objects, &metadata, deadline)
+            .await
+            .while_doing(|| format!("write staged file {path}"))?;
+        self.finished.push(StagedFile {
+            number,
+            path,
+            bytes,
+            rows,
+            table: Arc::clone(table),
+            directory: self.directories.name(bucket),
+            fingerprint: self.encoder.fingerprint(),
+            group,
+            slices: slices.into_values().collect(),
+        });
+        Ok(())
+    }
+
+    /// Ends all files; answers them.
+    pub(super) async fn close(mut self, deadline: Deadline) -> Result<Vec<StagedFile>> {
+        while let Some(key) = self.open.keys().next().copied() {
+            self.finish(key, deadline).await?;
+        }
+        self.finished.sort_by_key(|file| file.number);
+        Ok(self.finished)
+    }
+
+    /// Leaves as little behind as can be had cheaply: the rest is deleted with the run's staging.
+    pub(super) async fn give_up(mut self, deadline: Deadline) -> Result<()> {
+        while let Some((_, file)) = self.open.pop_first() {
+            if let Some(upload) = file.upload {
+                upload.abandon(deadline).await?;
+            }
+        }
+        let paths: Vec<_> = self.finished.into_iter().map(|file| file.path).collect();
+        self.objects.delete(&paths, deadline).await
+    }
+}
+
+/// Per slice: the first slice that it shares files with. Slices that lead share the files of
+/// their table; any other has files of its own, since it counts only if all before it was read.
+fn groups(slices: &[PlannedSlice]) -> Vec<u32> {
+    let first = |at: usize, slice: &PlannedSlice| {
+        if !slice.leads {
+            return at;
+        }
+        let shares = |other: &PlannedSlice| other.leads && other.table == slice.table;
+        slices.iter().position(shares).unwrap_or(at)
+    };
+    let index = |at| u32::try_from(at).expect("a task has few slices");
+    slices.iter().enumerate().map(|(at, slice)| index(first(at, slice))).collect()
+}
+
+/// What a staged file tells of itself, in its footer: the finalizer checks it.
+pub(super) fn metadata(event: &ReaderEvent) -> Vec<(String, String)> {
+    vec![
+        ("tidegate.pipeline".to_owned(), event.pipeline.to_string()),
+        ("tidegate.run".to_owned(), event.run.to_string()),
+        ("tidegate.plan".to_owned(), event.plan.to_string()),
+        ("tidegate.task".to_owned(), event.task.to_string()),
+    ]
+}
+
+impl<U: Upload, F: FileEncoder> OpenFile<U, F> {
+    fn note(&mut self, slice: u32, rows: &Columns, ranges: &[Range<usize>]) {
+        let (Some(first), Some(last)) = (ranges.first(), ranges.last()) else { return };
+        let start = rows.offsets()[first.start];
+        let end = rows.offsets()[last.end - 1] + 1;
+        let count: usize = ranges.iter().map(ExactSizeIterator::len).sum();
+        let noted = self.slices.entry(slice).or_insert(StagedSlice { slice, start, end, rows: 0 });
+        noted.end = end;
+        noted.rows += u64::try_from(count).expect("no more than the rows");
+    }
+
+    async fn send<O: ObjectStore<Upload = U>>(
+        &mut self,
+        objects: &O,
+        bytes: Vec<Bytes>,
+        deadline: Deadline,
+    ) -> Result<()> {
+        if self.upload.is_none() {
+            let none: &Metadata = &[];
+            self.upload = Some(objects.upload(&self.path, none, deadline).await?);
+        }
+        let upload = self.upload.as_mut().expect("it was just begun");
+        for piece in bytes {
+            self.bytes_sent += u64::try_from(piece.len()).expect("it fits into memory");
+            upload.write(piece, deadline).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the file; answers its size.
+    async fn finish<O: ObjectStore<Upload = U>>(
+        mut self,
+        objects: &O,
+        metadata: &Metadata,
+        deadline: Deadline,
+    ) -> Result<u64> {
+        let path = self.path.clone();
+        let upload = self.upload.take();
+        let mut rest = self.encoder.take_ready();
+        rest.extend(self.encoder.finish(metadata)?);
+        let rest_bytes: usize = rest.iter().map(Bytes::len).sum();
+        let bytes = self.bytes_sent + u64::try_from(rest_bytes).expect("it fits into memory");
+        let created = match upload {
+            Some(mut upload) => {
+                for piece in rest {
+                    upload.write(piece, deadline).await?;
+                }
+                upload.finish(deadline).await?
+            }
+            None => objects.create(&path, rest.concat().into(), &[], deadline).await?,
+        };
+        match created {
+            Created::Ours => Ok(bytes),
+            Created::Stands => Err(Error::corrupt(format!(
+                "{path} stands already, though its name holds 128 random bits of this reader"
+            ))),
+        }
+    }
+}
