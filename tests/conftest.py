@@ -73,7 +73,7 @@ def rides(broker: Broker) -> Rides:
     """One partition of 200 MB [2 GB] of ride events."""
     broker.create_topics(["rides"])
     count = sizes.size(200_000_000, 2_000_000_000) // Rides.BYTES
-    return Rides("rides", count).produce(broker)
+    return Rides("rides", count).produce(broker.address)
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def test_a_broker_that_is_not_there(tidegate, tmp_path, own_broker):
 
 def _rides_on(broker: Broker) -> Rides:
     broker.create_topics(["rides"])
-    return Rides("rides", 150_000).produce(broker)
+    return Rides("rides", 100_000).produce(broker.address)
 
 
 @pytest.mark.timeout(400)
