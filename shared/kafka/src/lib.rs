@@ -1,1 +1,24 @@
-//! Under construction.
+//! Kafka as Tidegate's log source, below rskafka's public client: its messenger frames requests
+//! and negotiates versions, the requests and the record-batch decoder are our own.
+//!
+//! - [`KafkaSource`] observes and fetches (the port [`tidegate_core::ports::LogSource`]);
+//! - `requests` and `wire` write and read the protocol, `decode` the record batches: all pure;
+//! - `transport`, `connection` and `session` reach the brokers;
+//! - `observe` and `fetch` decide what is asked next, and what an error code means for a slice.
+
+mod clock;
+mod connection;
+mod decode;
+mod errors;
+mod fetch;
+mod observe;
+mod options;
+mod requests;
+mod session;
+mod source;
+mod transport;
+mod wire;
+
+pub use fetch::KafkaFetch;
+pub use options::{KafkaOptions, RequestCounts};
+pub use source::KafkaSource;

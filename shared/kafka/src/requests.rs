@@ -1,0 +1,55 @@
+//! Kafka's requests as far as they are used: pure encoding and parsing.
+
+mod epochs;
+mod fetch;
+mod list_offsets;
+mod metadata;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use rskafka::protocol::api_key::ApiKey;
+
+pub(crate) use epochs::{EpochQuestion, OffsetForLeaderEpoch};
+pub(crate) use fetch::{Fetch, FetchAnswer, FetchPart, FetchQuestion};
+pub(crate) use list_offsets::{EARLIEST, LATEST, ListOffsets, OffsetQuestion};
+pub(crate) use metadata::{Metadata, MetadataAnswer, TopicMetadata};
+
+use crate::wire::Malformed;
+
+/// A request: which one, how it is written, how its answer is read.
+pub(crate) trait Request: Sync {
+    /// Its API.
+    const KEY: ApiKey;
+    /// Which versions are spoken; the highest that the broker has too is used.
+    const VERSIONS: (i16, i16);
+    /// The first version with compact lengths and tags.
+    const FIRST_FLEXIBLE: i16;
+    /// What comes back.
+    type Answer;
+
+    /// Appends the body to `out`.
+    fn encode(&self, version: i16, out: &mut Vec<u8>);
+
+    /// Reads the answer's body.
+    fn parse(version: i16, body: Bytes) -> Result<Self::Answer, Malformed>;
+
+    /// Milliseconds that the broker wants to be left alone after this answer.
+    fn throttle(answer: &Self::Answer) -> i32;
+}
+
+/// Kafka's number for [`tidegate_core::words::Isolation`].
+pub(crate) fn isolation_level(isolation: tidegate_core::words::Isolation) -> i8 {
+    match isolation {
+        tidegate_core::words::Isolation::ReadUncommitted => 0,
+        tidegate_core::words::Isolation::ReadCommitted => 1,
+    }
+}
+
+/// Groups what is asked of partitions by topic, in order, as all of these requests want it.
+pub(crate) fn by_topic<T>(
+    items: &[T],
+    topic: impl Fn(&T) -> &str,
+) -> Vec<&[T]> {
+    items.chunk_by(|a, b| topic(a) == topic(b)).collect()
+}

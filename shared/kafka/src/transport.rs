@@ -1,0 +1,140 @@
+//! Streams to brokers, by security protocol.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use tidegate_core::error::{Error, Result};
+use tidegate_core::spec::{KafkaSpec, SecurityProtocol};
+use tokio::io::{AsyncRead, AsyncWrite, BufStream, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Where a broker listens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Endpoint {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Endpoint {
+    /// Parses `host:port`; an IPv6 address stands in brackets.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let parts = match text.strip_prefix('[') {
+            Some(rest) => rest.split_once("]:"),
+            None => text.rsplit_once(':').filter(|(host, _)| !host.contains(':')),
+        };
+        let endpoint = parts.and_then(|(host, port)| {
+            let port = port.parse().ok().filter(|port| *port > 0)?;
+            (!host.is_empty()).then(|| Self { host: host.to_owned(), port })
+        });
+        endpoint.ok_or_else(|| {
+            Error::config(format!("kafka.bootstrap_servers: {text:?} is not host:port"))
+        })
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// Whatever a connection runs over.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// An open stream.
+pub(crate) type Stream = BufStream<Box<dyn Io>>;
+
+/// Refuses what [`open`] could not honour.
+pub(crate) fn check(spec: &KafkaSpec) -> Result<()> {
+    let name = match spec.security_protocol {
+        SecurityProtocol::Plaintext => return Ok(()),
+        SecurityProtocol::Ssl => "SSL",
+        SecurityProtocol::SaslPlaintext => "SASL_PLAINTEXT",
+        SecurityProtocol::SaslSsl => "SASL_SSL",
+    };
+    Err(Error::config(format!(
+        "kafka.security_protocol: {name} is not supported yet, only PLAINTEXT is"
+    )))
+}
+
+/// Opens a stream to a broker. Its bytes are counted in `received`.
+pub(crate) async fn open(
+    spec: &KafkaSpec,
+    endpoint: &Endpoint,
+    received: &Arc<AtomicU64>,
+) -> Result<Stream> {
+    check(spec)?;
+    let tcp = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await;
+    let tcp = tcp.and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp)).map_err(|error| {
+        Error::unavailable(format!("cannot connect to {endpoint}: {error}")).with_source(error)
+    })?;
+    let counted = Counted { inner: tcp, received: Arc::clone(received) };
+    Ok(BufStream::new(Box::new(counted)))
+}
+
+/// Counts what comes in, so that a slow answer is told from none.
+struct Counted<S> {
+    inner: S,
+    received: Arc<AtomicU64>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
+        let read = u64::try_from(buf.filled().len() - before).unwrap_or(0);
+        self.received.fetch_add(read, Ordering::Relaxed);
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_host_and_port() {
+        for (text, host, port) in
+            [("a:1", "a", 1), ("[::1]:9092", "::1", 9092), ("b.example:65535", "b.example", 65535)]
+        {
+            let endpoint = Endpoint::parse(text).expect(text);
+            assert_eq!((endpoint.host.as_str(), endpoint.port), (host, port));
+            assert_eq!(endpoint.to_string(), text);
+        }
+        for bad in ["", "a", "a:", ":1", "a:0", "a:65536", "::1", "::1:9092", "[::1]", "[]:1"] {
+            assert!(Endpoint::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
