@@ -29,7 +29,7 @@ impl TryFrom<String> for SecretRef {
         } else if let Some(path) = text.strip_prefix("file:") {
             (!path.is_empty() && !path.contains('\0')).then(|| Self::File(path.to_owned()))
         } else {
-            is_secret_arn(&text).then(|| Self::Arn(text))
+            is_secret_arn(&text).then_some(Self::Arn(text))
         };
         // What was given is not repeated: it may be the secret itself.
         parsed.ok_or_else(|| Error::config(EXPECTED))

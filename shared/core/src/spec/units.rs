@@ -77,7 +77,7 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
 pub fn duration_text(duration: Duration) -> String {
     let millis = duration.as_millis();
     let units = [("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
-    let whole = units.into_iter().find(|(_, unit)| millis > 0 && millis % unit == 0);
+    let whole = units.into_iter().find(|(_, unit)| millis > 0 && millis.is_multiple_of(*unit));
     match whole {
         Some((name, unit)) => format!("{}{name}", millis / unit),
         None if millis == 0 => "0s".to_owned(),
