@@ -6,6 +6,7 @@
 mod batching;
 mod caps;
 mod compose;
+mod draft;
 mod judge;
 mod lag;
 mod pack;

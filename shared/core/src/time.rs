@@ -40,3 +40,22 @@ impl Deadline {
         self.0.since(now)
     }
 }
+
+/// Instants in documents that people read: RFC 3339 in UTC.
+pub(crate) mod rfc3339 {
+    use jiff::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer, de, ser};
+
+    use super::Millis;
+
+    pub(crate) fn serialize<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
+        let at = Timestamp::from_millisecond(at.0).map_err(ser::Error::custom)?;
+        serializer.collect_str(&at)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Millis, D::Error> {
+        let text = String::deserialize(from)?;
+        let at: Timestamp = text.parse().map_err(de::Error::custom)?;
+        Ok(Millis(at.as_millisecond()))
+    }
+}

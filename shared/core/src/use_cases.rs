@@ -1,20 +1,25 @@
 //! The three use cases: *plan a run*, *read a task*, *finalize a run*. Functions with the ports
 //! as arguments; the decisions they take are pure functions elsewhere in this crate.
 
+mod commit;
 mod finalizer;
 mod layouts;
 mod moving;
+mod observing;
+mod pass;
 mod planner;
 mod publish;
 mod reader;
 mod roll_forward;
+mod slice_check;
 mod staging;
 mod state;
 
 use std::time::Duration;
 
-pub use finalizer::{Committed, FinalizeOutcome, FinalizerPorts, finalize};
-pub use planner::{LagReport, PlannerPorts, TickOutcome, TickReport, observe_lag, tick};
+pub use finalizer::{Committed, FinalizeOutcome, FinalizerPorts, Unfinished, finalize};
+pub use observing::{LagReport, observe_lag};
+pub use planner::{PlannerPorts, TickOutcome, TickReport, tick};
 pub use reader::{ReadOutcome, ReaderPorts, TaskSummary, read_task};
 pub use state::{load_checkpoint, load_head, load_plan, load_task, set_paused};
 

@@ -24,8 +24,10 @@ pub struct Manifest {
     /// SHA-256 of the layout.
     pub layout_hash: String,
     /// When the run was planned.
+    #[serde(with = "crate::time::rfc3339")]
     pub planned_at: Millis,
     /// When its layout was written.
+    #[serde(with = "crate::time::rfc3339")]
     pub laid_out_at: Millis,
     /// SHA-256 of the run's spec.
     pub spec_hash: String,

@@ -69,7 +69,7 @@ fn check_file(
     file: &StagedFile,
 ) -> Result<(), String> {
     let name = names::StagedFile::parse(&file.path);
-    if !name.is_some_and(|n| (&n.pipeline, n.run, n.task) == (pipeline, run, task.task)) {
+    if name.is_none_or(|n| (&n.pipeline, n.run, n.task) != (pipeline, run, task.task)) {
         return Err("its name is not one of this task".to_owned());
     }
     let rows: u64 = file.slices.iter().map(|slice| slice.rows).sum();

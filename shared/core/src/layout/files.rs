@@ -17,6 +17,9 @@ type Kind<'a> = (&'a str, &'a str, &'a str);
 /// or before it, and each later slice is a group of its own.
 type Place<'a> = (&'a TopicPartition, i64, u32, u32);
 
+/// A staged file that counts, with the slices of its task.
+type Counts<'a> = (Place<'a>, &'a StagedFile, &'a [PlannedSlice]);
+
 /// Joins the staged files that count towards `target_bytes`.
 pub(super) fn data_files(
     pipeline: &PipelineName,
@@ -25,8 +28,7 @@ pub(super) fn data_files(
     counted: &Counted,
     target_bytes: u64,
 ) -> Vec<DataFile> {
-    let mut kinds: BTreeMap<Kind<'_>, Vec<(Place<'_>, &StagedFile, &[PlannedSlice])>> =
-        BTreeMap::new();
+    let mut kinds: BTreeMap<Kind<'_>, Vec<Counts<'_>>> = BTreeMap::new();
     for result in results.iter().filter(|result| result.set_aside.is_none()) {
         let slices = result.task.slices.as_slice();
         for file in &result.output.files {
@@ -53,10 +55,10 @@ pub(super) fn data_files(
 
 /// Cuts a sequence where a batch has reached `target_bytes`: at most
 /// ⌈bytes / target⌉ of them.
-fn batches<'a, T>(
-    staged: &'a [(Place<'_>, &StagedFile, T)],
+fn batches<'a>(
+    staged: &'a [Counts<'a>],
     target_bytes: u64,
-) -> impl Iterator<Item = &'a [(Place<'a>, &'a StagedFile, T)]> {
+) -> impl Iterator<Item = &'a [Counts<'a>]> {
     let mut rest = staged;
     std::iter::from_fn(move || {
         let mut bytes = 0;
@@ -75,7 +77,7 @@ fn data_file(
     run: RunNumber,
     number: u32,
     (table, directory): (&str, &str),
-    joined: &[(Place<'_>, &StagedFile, &[PlannedSlice])],
+    joined: &[Counts<'_>],
 ) -> DataFile {
     let mut slices: BTreeMap<&TopicPartition, (i64, i64)> = BTreeMap::new();
     for (_, file, planned) in joined {

@@ -2,25 +2,22 @@
 
 use futures_util::future::try_join_all;
 
+use super::commit::{commit, delete_staged, give_back, go_on, write_checkpoint};
 use super::layouts::{StandingLayout, layout, reference};
 use super::publish::{Published, publish, write_manifest};
 use super::state::{
     LoadedHead, load_checkpoint, load_head, load_output, load_plan, load_task, swap_head,
 };
-use super::{CHAIN_MAX, CONFLICTS_MAX, SIDE_BY_SIDE, Settings};
-use crate::documents::{
-    self, Checkpoint, CheckpointEntry, CheckpointRef, FORMAT, Head, LayoutRef, Lease, OpenRun, Plan,
-};
+use super::{CONFLICTS_MAX, SIDE_BY_SIDE, Settings};
+use crate::documents::{self, Checkpoint, CheckpointEntry, FORMAT, Head, Lease, OpenRun, Plan};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::layout::{Settled, TaskResult, settle};
-use crate::names;
 use crate::planning::{Lag, lag};
 use crate::ports::{
-    Clock, Document, FinalizerEvent, Invoker, JoinStats, Joiner, ObjectStore, PlannerEvent,
-    PlannerMode, StateStore, Written,
+    Cause, Clock, FinalizerEvent, Invoker, JoinStats, Joiner, ObjectStore, StateStore,
 };
 use crate::time::Deadline;
-use crate::words::{RandomId, RunNumber};
+use crate::words::{RandomId, RunNumber, TopicPartition};
 
 /// What a finalizer works with. `holder` was made known with [`StateStore::hold`].
 #[derive(Debug)]
@@ -84,6 +81,21 @@ pub struct Committed {
     pub joined: JoinStats,
     /// What could not be tidied up; the next run does.
     pub untidy: Option<String>,
+    /// Slices that were not read to their end, and why.
+    pub unfinished: Vec<Unfinished>,
+}
+
+/// A slice that was not read to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The offset to be read next.
+    pub reached: i64,
+    /// Where it was planned to end.
+    pub end: i64,
+    /// Why.
+    pub cause: Cause,
 }
 
 /// An open run, ready to be settled.
@@ -176,7 +188,7 @@ async fn begin<S: StateStore, O, J, I, C: Clock>(
 }
 
 /// The open run that the event names.
-fn ours(loaded: LoadedHead, event: &FinalizerEvent) -> Option<(LoadedHead, OpenRun)> {
+pub(super) fn ours(loaded: LoadedHead, event: &FinalizerEvent) -> Option<(LoadedHead, OpenRun)> {
     let open = loaded.head.open.clone()?;
     ((open.run, open.plan) == (event.run, event.plan)).then_some((loaded, open))
 }
@@ -255,11 +267,16 @@ where
         .fold(Lag::default(), Lag::and);
     done.entries = entries;
     let named = write_checkpoint(ports, work, &checkpoint, deadline).await?;
+    let touches = standing.is_some();
     let reference = standing.as_ref().map(reference);
     if !commit(ports, work, &named, reference.as_ref(), deadline).await? {
         return Ok(FinalizeOutcome::Stale);
     }
-    done.untidy = tidy(ports, work, &done, deadline).await.err().map(|error| error.to_string());
+    let mut tidied = go_on(ports, work, &done, deadline).await;
+    if touches && tidied.is_ok() {
+        tidied = delete_staged(ports, work, deadline).await;
+    }
+    done.untidy = tidied.err().map(|error| error.to_string());
     Ok(FinalizeOutcome::Committed(Box::new(done)))
 }
 
@@ -270,8 +287,18 @@ fn summary(work: &Work) -> Committed {
         run: work.plan.run,
         records_lost: work.plan.losses.iter().map(lost).sum(),
         backlog: work.plan.backlog,
+        unfinished: work.results.iter().flat_map(unfinished).collect(),
         ..Committed::default()
     }
+}
+
+fn unfinished(result: &TaskResult) -> impl Iterator<Item = Unfinished> {
+    let slices = result.task.slices.iter().zip(&result.output.slices);
+    slices.filter_map(|(slice, read)| {
+        let cause = read.cause.clone()?;
+        let (partition, reached) = (slice.partition.clone(), read.reached);
+        Some(Unfinished { partition, reached, end: slice.range.end(), cause })
+    })
 }
 
 impl Committed {
@@ -283,118 +310,4 @@ impl Committed {
         self.set_aside = layout.set_aside.clone();
         self.bytes_read = layout.slices.iter().map(|slice| slice.payload_bytes).sum();
     }
-}
-
-/// Writes the checkpoint once; what stands is adopted.
-async fn write_checkpoint<S: StateStore, O, J, I, C>(
-    ports: &FinalizerPorts<'_, S, O, J, I, C>,
-    work: &Work,
-    checkpoint: &Checkpoint,
-    deadline: Deadline,
-) -> Result<CheckpointRef> {
-    let (run, plan) = (work.plan.run, work.plan.plan);
-    let document = Document::Checkpoint(run, plan);
-    let bytes = documents::encode(checkpoint);
-    let ours = documents::hash(&bytes);
-    let written = ports.state.write(&work.plan.pipeline, document, bytes, None, deadline).await;
-    let hash = match written.while_doing(|| format!("write {document}"))? {
-        Written::Ours => ours,
-        Written::Stands(bytes) => {
-            Checkpoint::decode(&bytes)?;
-            documents::hash(&bytes)
-        }
-    };
-    Ok(CheckpointRef { run, plan, hash })
-}
-
-/// The commit; false if another finalizer was faster.
-async fn commit<S: StateStore, O, J, I, C: Clock>(
-    ports: &FinalizerPorts<'_, S, O, J, I, C>,
-    work: &Work,
-    checkpoint: &CheckpointRef,
-    layout: Option<&LayoutRef>,
-    deadline: Deadline,
-) -> Result<bool> {
-    for _ in 0..CONFLICTS_MAX {
-        let loaded = load_head(ports.state, &work.plan.pipeline, deadline).await?;
-        let Some(LoadedHead { version, mut head }) = loaded else { return Ok(false) };
-        let ours = (work.open.run, work.open.plan);
-        if head.open.as_ref().map(|open| (open.run, open.plan)) != Some(ours) {
-            return Ok(false);
-        }
-        head.checkpoint = Some(checkpoint.clone());
-        if let Some(layout) = layout {
-            head.layout = Some(layout.clone());
-            head.manifest = Some(layout.run);
-        }
-        head.open = None;
-        let swapped = swap_head(ports.state, ports.clock, Some(version), &mut head, deadline).await;
-        if swapped.while_doing(|| format!("commit run {}", work.open.run))?.is_some() {
-            return Ok(true);
-        }
-    }
-    Err(Error::conflict(format!("the head of {} changes all the time", work.plan.pipeline)))
-}
-
-/// After the commit: the checkpoint before expires, what was staged goes, the next run starts if
-/// there is a backlog.
-async fn tidy<S, O, J, I, C>(
-    ports: &FinalizerPorts<'_, S, O, J, I, C>,
-    work: &Work,
-    done: &Committed,
-    deadline: Deadline,
-) -> Result<()>
-where
-    S: StateStore,
-    O: ObjectStore,
-    I: Invoker,
-    C: Clock,
-{
-    let pipeline = &work.plan.pipeline;
-    let moved = done.entries.iter().any(|entry| {
-        work.base.entry(&entry.partition).is_none_or(|before| before.offset != entry.offset)
-    });
-    let spec = crate::spec::Spec::from_value(&work.head.spec)?;
-    let chain = work.open.chain + 1;
-    if spec.catch_up && done.backlog && moved && chain < CHAIN_MAX {
-        let event = PlannerEvent { spec: work.head.spec.clone(), mode: PlannerMode::Tick, chain };
-        ports.invoker.start_planner(&event, deadline).await?;
-    }
-    if let Some(base) = &work.plan.base {
-        let at = ports.clock.now().after(ports.settings.document_expiry);
-        let document = Document::Checkpoint(base.run, base.plan);
-        ports.state.expire(pipeline, document, at, deadline).await?;
-    }
-    let prefix = names::staging_prefix(pipeline);
-    let mut after = None;
-    loop {
-        let page = ports.objects.list(&prefix, after.as_deref(), deadline).await?;
-        let old = page.objects.into_iter().map(|object| object.path).filter(|path| {
-            names::StagedFile::parse(path).is_some_and(|name| name.run <= work.plan.run)
-        });
-        ports.objects.delete(&old.collect::<Vec<_>>(), deadline).await?;
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(()),
-        }
-    }
-}
-
-/// Gives the finalizing lease back, so that the next tick need not wait for its end.
-async fn give_back<S: StateStore, O, J, I, C: Clock>(
-    ports: &FinalizerPorts<'_, S, O, J, I, C>,
-    event: &FinalizerEvent,
-    deadline: Deadline,
-) -> Result<()> {
-    let loaded = load_head(ports.state, &event.pipeline, deadline).await?;
-    let Some((LoadedHead { version, mut head }, mut open)) = loaded.and_then(|l| ours(l, event))
-    else {
-        return Ok(());
-    };
-    if open.finalizing.is_some_and(|lease| lease.holder == ports.holder) {
-        open.finalizing = None;
-        head.open = Some(open);
-        swap_head(ports.state, ports.clock, Some(version), &mut head, deadline).await?;
-    }
-    Ok(())
 }

@@ -1,20 +1,18 @@
 //! *Plan a run*: one tick of the schedule.
 
+use super::observing::{LagReport, new_run, nothing_seen, observe, observe_lag};
 use super::roll_forward::{self, Rolled};
-use super::state::{LoadedHead, load_checkpoint, load_head, swap_head};
+use super::state::{LoadedHead, load_head, swap_head};
 use super::{CONFLICTS_MAX, Settings};
-use crate::documents::{
-    self, Checkpoint, CheckpointEntry, FORMAT, Head, Lease, LeftOut, OpenRun, PartitionState,
-    PlannedEnd,
-};
+use crate::documents::{self, FORMAT, Head, Lease, LeftOut, OpenRun};
 use crate::error::{Context, Error, Result};
-use crate::planning::{self, Lag, NewRun, PlannedRun};
+use crate::planning::{self, PlannedRun};
 use crate::ports::{
-    Clock, Document, FinalizerEvent, Invoker, LogSource, Observation, ObserveRequest,
-    PartitionEpoch, PlannerEvent, PlannerMode, ReaderEvent, StateStore, Written,
+    Clock, Document, FinalizerEvent, Invoker, LogSource, PlannerEvent, PlannerMode, ReaderEvent,
+    StateStore, Written,
 };
-use crate::spec::{Spec, Start};
-use crate::time::{Deadline, Millis};
+use crate::spec::Spec;
+use crate::time::Deadline;
 use crate::words::{RandomId, RunNumber};
 
 /// What a planner works with. `holder` was made known with [`StateStore::hold`].
@@ -77,30 +75,6 @@ pub struct TickReport {
     pub lag: Option<LagReport>,
     /// Topics and partitions that take no part, and why.
     pub left_out: Vec<LeftOut>,
-}
-
-/// How far behind a pipeline is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LagReport {
-    /// All partitions together.
-    pub total: Lag,
-    /// Where each partition stands.
-    pub entries: Vec<CheckpointEntry>,
-    /// Where each partition ends.
-    pub ends: Vec<PlannedEnd>,
-}
-
-impl LagReport {
-    fn new(entries: Vec<CheckpointEntry>, ends: Vec<PlannedEnd>, now: Millis) -> Self {
-        let total =
-            planning::lag(&entries, &ends, now).into_values().fold(Lag::default(), Lag::and);
-        Self { total, entries, ends }
-    }
-
-    /// Partitions that are stopped or quarantined.
-    pub fn not_fine(&self) -> impl Iterator<Item = &CheckpointEntry> {
-        self.entries.iter().filter(|entry| entry.state != PartitionState::Fine)
-    }
 }
 
 /// One tick: rolls the open run forward, or opens one.
@@ -184,66 +158,6 @@ async fn newest_spec<S: StateStore, L, I, C: Clock>(
     Ok(Some(Some(loaded)))
 }
 
-/// How far behind the checkpoint of `head` is.
-pub async fn observe_lag<S: StateStore, L: LogSource, I, C: Clock>(
-    ports: &PlannerPorts<'_, S, L, I, C>,
-    spec: &Spec,
-    head: Option<&Head>,
-    deadline: Deadline,
-) -> Result<LagReport> {
-    let (checkpoint, seen) = observe(ports, spec, head, deadline).await?;
-    let new = new_run(ports, head);
-    let planned = planning::plan(spec, &checkpoint, &seen, &new)?;
-    let entries = checkpoint.with(&planned.plan.entries);
-    Ok(LagReport::new(entries, planned.plan.ends, new.now))
-}
-
-async fn observe<S: StateStore, L: LogSource, I, C>(
-    ports: &PlannerPorts<'_, S, L, I, C>,
-    spec: &Spec,
-    head: Option<&Head>,
-    deadline: Deadline,
-) -> Result<(Checkpoint, Observation)> {
-    let named = head.and_then(|head| head.checkpoint.as_ref());
-    let checkpoint = load_checkpoint(ports.state, &spec.pipeline, named, deadline).await?;
-    let request = observe_request(spec, &checkpoint, named.is_none());
-    let seen = ports.log.observe(&request, deadline).await;
-    Ok((checkpoint, seen.while_doing(|| "observe Kafka".into())?))
-}
-
-/// What is to be observed for the next plan.
-fn observe_request(spec: &Spec, checkpoint: &Checkpoint, first_run: bool) -> ObserveRequest {
-    let start_time = match (&spec.start, first_run) {
-        (Start::Time(time), true) => Some(*time),
-        (Start::Time(_) | Start::Earliest | Start::Latest | Start::Offsets(_), _) => None,
-    };
-    let matches = |entry: &&CheckpointEntry| spec.topics.matches(&entry.partition.topic);
-    let epochs =
-        checkpoint.entries.iter().filter(|entry| entry.leader_epoch >= 0).filter(matches).map(
-            |entry| PartitionEpoch {
-                partition: entry.partition.clone(),
-                epoch: entry.leader_epoch,
-            },
-        );
-    ObserveRequest {
-        topics: spec.topics.clone(),
-        offsets: true,
-        start_time,
-        end_time: spec.end,
-        epochs: epochs.collect(),
-    }
-}
-
-fn new_run<S, L, I, C: Clock>(ports: &PlannerPorts<'_, S, L, I, C>, head: Option<&Head>) -> NewRun {
-    NewRun {
-        birth_id: head.map_or_else(|| ports.clock.random_id(), |head| head.birth_id),
-        run: head.map_or(RunNumber(0), |head| head.last_run).next(),
-        plan: ports.clock.random_id(),
-        now: ports.clock.now(),
-        base: head.and_then(|head| head.checkpoint.clone()),
-    }
-}
-
 /// Opens a run, if there is anything to do; none if somebody else swapped the head.
 async fn open_run<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
     ports: &PlannerPorts<'_, S, L, I, C>,
@@ -256,6 +170,9 @@ async fn open_run<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
     let (checkpoint, seen) = observe(ports, spec, head.as_ref(), deadline).await?;
     let new = new_run(ports, head.as_ref());
     let planned = planning::plan(spec, &checkpoint, &seen, &new)?;
+    if let Some(error) = nothing_seen(&seen) {
+        return Err(error);
+    }
     let entries = checkpoint.with(&planned.plan.entries);
     let lag = Some(LagReport::new(entries, planned.plan.ends.clone(), new.now));
     let left_out = planned.plan.left_out.clone();

@@ -1,22 +1,17 @@
 //! *Read a task*: fetch its slices, stage their rows, write its output once.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use super::Settings;
+use super::pass::Pass;
+use super::slice_check::check;
 use super::staging::Staging;
 use super::state::{load_head, load_output, load_plan, load_task};
-use crate::columns::Columns;
-use crate::documents::{
-    self, Accounting, FORMAT, Output, Plan, PlannedSlice, SliceOutput, StagedFile, Task,
-};
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::documents::{self, FORMAT, Output, Plan, SliceOutput, StagedFile, Task};
+use crate::error::{Context, Result};
 use crate::ports::{
-    Cause, Clock, Document, Encoder, FetchSlice, Fetched, LogFetch, LogSource, Mark, ObjectStore,
-    Observation, ObserveRequest, PartitionEpoch, Progress, ReaderEvent, StateStore, Written,
+    Cause, Clock, Document, Encoder, LogSource, Mark, ObjectStore, ReaderEvent, StateStore, Written,
 };
-use crate::spec::{Spec, TopicSelection};
-use crate::time::{Deadline, Millis};
+use crate::spec::Spec;
+use crate::time::Deadline;
 
 /// What a reader works with.
 #[derive(Debug)]
@@ -203,196 +198,4 @@ where
         let files = pass.staging.close(deadline).await?;
         return Ok((pass.outputs, files));
     }
-}
-
-/// The slices that are not what was planned, by index: another topic of the same name, or a log
-/// that was cut back behind the slice's end.
-async fn check(
-    log: &impl LogSource,
-    slices: &[PlannedSlice],
-    deadline: Deadline,
-) -> Result<BTreeMap<usize, Cause>> {
-    let mut topics: Vec<Arc<str>> =
-        slices.iter().map(|slice| Arc::clone(&slice.partition.topic)).collect();
-    topics.sort();
-    topics.dedup();
-    let mut epochs: Vec<PartitionEpoch> = slices
-        .iter()
-        .filter(|slice| slice.leader_epoch >= 0)
-        .map(|slice| PartitionEpoch {
-            partition: slice.partition.clone(),
-            epoch: slice.leader_epoch,
-        })
-        .collect();
-    epochs.sort_by(|a, b| a.partition.cmp(&b.partition));
-    epochs.dedup();
-    let request = ObserveRequest {
-        topics: TopicSelection::Names(topics),
-        offsets: false,
-        start_time: None,
-        end_time: None,
-        epochs,
-    };
-    let seen = log.observe(&request, deadline).await;
-    let seen = seen.while_doing(|| "check topic ids and leader epochs".into())?;
-    let faults = slices.iter().enumerate().filter_map(|(at, slice)| {
-        let error = fault(slice, &seen)?;
-        Some((at, Cause::from(&error)))
-    });
-    Ok(faults.collect())
-}
-
-/// Why a slice is not what was planned, if it is not.
-fn fault(slice: &PlannedSlice, seen: &Observation) -> Option<Error> {
-    let partition = &slice.partition;
-    if let Some((_, cause)) = seen.topics_missing.iter().find(|(t, _)| **t == *partition.topic) {
-        return Some(Error::new(cause.kind, cause.message.clone()));
-    }
-    let found = seen.partitions.iter().find(|found| found.partition == *partition);
-    let Some(found) = found else {
-        return Some(Error::data_loss(format!("{partition} is no longer there")));
-    };
-    if let (Some(planned), Some(now)) = (slice.topic_id, found.topic_id)
-        && planned != now
-    {
-        return Some(Error::data_loss(format!(
-            "topic {} was deleted and created anew while it was read (topic id {planned}, now {now})",
-            partition.topic
-        )));
-    }
-    let offsets = match &found.offsets {
-        Ok(offsets) => offsets,
-        Err(cause) => return Some(Error::new(cause.kind, cause.message.clone())),
-    };
-    let end = offsets.epoch_end.filter(|_| slice.leader_epoch >= 0)?;
-    (end.end < slice.range.end()).then(|| {
-        Error::data_loss(format!(
-            "the log of {partition} was cut back to {} in leader epoch {}, while {} was planned",
-            end.end, slice.leader_epoch, slice.range
-        ))
-    })
-}
-
-/// One pass over the slices of a task.
-struct Pass<'a, O: ObjectStore, E: Encoder> {
-    slices: &'a [PlannedSlice],
-    /// The slices that are fetched, by their place in the fetch.
-    fetched: Vec<usize>,
-    outputs: Vec<SliceOutput>,
-    staging: Staging<'a, O, E>,
-}
-
-impl<'a, O: ObjectStore, E: Encoder> Pass<'a, O, E> {
-    fn new(
-        slices: &'a [PlannedSlice],
-        void: &BTreeMap<usize, Cause>,
-        staging: Staging<'a, O, E>,
-    ) -> Self {
-        let output = |(at, slice): (usize, &PlannedSlice)| SliceOutput {
-            reached: slice.range.start(),
-            accounting: Accounting::default(),
-            payload_bytes: 0,
-            leader_epoch: -1,
-            last_timestamp: None,
-            cause: void.get(&at).cloned(),
-        };
-        Self {
-            slices,
-            fetched: (0..slices.len()).filter(|at| !void.contains_key(at)).collect(),
-            outputs: slices.iter().enumerate().map(output).collect(),
-            staging,
-        }
-    }
-
-    /// Fetches until all slices are read or ended, or time is up.
-    async fn fetch<S, L: LogSource, C: Clock>(
-        &mut self,
-        ports: &ReaderPorts<'_, S, O, L, E, C>,
-        spec: &Spec,
-        deadline: Deadline,
-        progress: &mut (impl FnMut(u64, u64) + Send),
-    ) -> Result<()> {
-        if self.fetched.is_empty() {
-            return Ok(());
-        }
-        let slices: Vec<_> = self.fetched.iter().map(|at| self.fetch_slice(*at)).collect();
-        let isolation = spec.kafka.isolation_level;
-        let stop = earlier(deadline, ports.settings.reader_margin);
-        let mut fetch = ports.log.fetch(&slices, isolation, stop).await?;
-        let mut rows = Columns::default();
-        loop {
-            let patience = Deadline(ports.clock.now().after(ports.settings.no_progress));
-            let fetched = fetch.next(&mut rows, stop.min(patience)).await;
-            match fetched {
-                Ok(Fetched::Progress(step)) => {
-                    let slice = self.fetched[step.slice];
-                    let bytes = self.take(slice, step, &rows, deadline).await?;
-                    progress(u64::try_from(rows.len()).expect("in memory"), bytes);
-                    if self.is_full(slice) {
-                        fetch.stop(step.slice);
-                    }
-                }
-                Ok(Fetched::Ended { slice, error }) => {
-                    self.outputs[self.fetched[slice]].cause = Some(Cause::from(&error));
-                }
-                Ok(Fetched::Done) => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::OutOfTime => {
-                    self.out_of_time(&Cause::from(&error));
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    fn fetch_slice(&self, at: usize) -> FetchSlice {
-        let slice = &self.slices[at];
-        FetchSlice { partition: slice.partition.clone(), range: slice.range }
-    }
-
-    /// Stages the rows of a step and counts what it crossed; answers the rows' payload bytes.
-    async fn take(
-        &mut self,
-        slice: usize,
-        step: Progress,
-        rows: &Columns,
-        deadline: Deadline,
-    ) -> Result<u64> {
-        let nulled = self.staging.append(slice, rows, deadline).await?;
-        let bytes = rows.payload_bytes(0..rows.len());
-        let output = &mut self.outputs[slice];
-        output.reached = step.next;
-        output.leader_epoch = step.leader_epoch;
-        output.payload_bytes += bytes;
-        let last = rows.timestamps().iter().rev().copied();
-        let last = last.filter_map(crate::columns::timestamp_or_null).next();
-        output.last_timestamp = last.map(Millis).or(output.last_timestamp);
-        let accounting = &mut output.accounting;
-        accounting.rows += u64::try_from(rows.len()).expect("in memory");
-        accounting.markers += step.markers;
-        accounting.aborted += step.aborted;
-        accounting.compacted += step.compacted;
-        accounting.timestamps_nulled += nulled;
-        Ok(bytes)
-    }
-
-    /// Whether a slice has given as many bytes as its cap allows.
-    fn is_full(&self, slice: usize) -> bool {
-        let bytes = self.outputs[slice].payload_bytes;
-        self.slices[slice].bytes_max.is_some_and(|max| bytes >= max)
-    }
-
-    /// Every slice that is not at its end says why.
-    fn out_of_time(&mut self, cause: &Cause) {
-        for (slice, output) in self.slices.iter().zip(&mut self.outputs) {
-            if output.reached < slice.range.end() && output.cause.is_none() {
-                output.cause = Some(cause.clone());
-            }
-        }
-    }
-}
-
-fn earlier(deadline: Deadline, margin: std::time::Duration) -> Deadline {
-    let margin = i64::try_from(margin.as_millis()).unwrap_or(i64::MAX);
-    Deadline(Millis(deadline.0.0.saturating_sub(margin)))
 }

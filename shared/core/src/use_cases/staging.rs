@@ -109,7 +109,8 @@ impl<'a, O: ObjectStore, E: Encoder> Staging<'a, O, E> {
         let mut ranges: BTreeMap<Option<i64>, Vec<Range<usize>>> = BTreeMap::new();
         if let Some(time) = self.run_time {
             if !rows.is_empty() {
-                ranges.insert(self.directories.bucket(time.0), vec![0..rows.len()]);
+                let all = std::iter::once(0..rows.len()).collect();
+                ranges.insert(self.directories.bucket(time.0), all);
             }
             return ranges;
         }

@@ -1,0 +1,70 @@
+//! Reading one folder of a template. The errors are what is wrong with it.
+
+use super::{Component, Field, Part};
+use crate::names::{component_fault, needs_no_escape};
+
+/// The columns of a raw table: a directory's key of the same name would hide one of them.
+const COLUMNS: [&str; 8] =
+    ["key", "value", "topic", "partition", "offset", "timestamp", "timestampType", "headers"];
+
+/// Reads one folder of a template.
+pub(super) fn component(text: &str) -> Result<Component, String> {
+    if let Some(fault) = component_fault(text) {
+        return Err(fault);
+    }
+    let (key, value) = match text.split_once('=') {
+        None => (String::new(), text),
+        Some((key, value)) => {
+            check_key(key)?;
+            (format!("{key}="), value)
+        }
+    };
+    if value.is_empty() {
+        return Err(format!("{text:?} has no value"));
+    }
+    Ok(Component { key, parts: parts(value)? })
+}
+
+fn check_key(key: &str) -> Result<(), String> {
+    if key.is_empty() {
+        return Err("a key may not be empty".to_owned());
+    }
+    if !key.chars().all(needs_no_escape) {
+        return Err(format!("the key {key:?} has other characters than a-z A-Z 0-9 - _ ."));
+    }
+    match COLUMNS.iter().find(|column| column.eq_ignore_ascii_case(key)) {
+        Some(column) => Err(format!("the key {key:?} would hide the column {column}")),
+        None => Ok(()),
+    }
+}
+
+fn parts(value: &str) -> Result<Vec<Part>, String> {
+    let mut parts = Vec::new();
+    let mut literal = String::new();
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        if c != '%' {
+            if !needs_no_escape(c) {
+                return Err(format!("{c:?} in {value:?} is not allowed"));
+            }
+            literal.push(c);
+            continue;
+        }
+        let field = match chars.next() {
+            Some('Y') => Field::Year,
+            Some('m') => Field::Month,
+            Some('d') => Field::Day,
+            Some('H') => Field::Hour,
+            Some(other) => return Err(format!("%{other} is not known")),
+            None => return Err("it ends in a single %".to_owned()),
+        };
+        if !literal.is_empty() {
+            parts.push(Part::Literal(std::mem::take(&mut literal)));
+        }
+        parts.push(Part::Time(field));
+    }
+    if !literal.is_empty() {
+        parts.push(Part::Literal(literal));
+    }
+    Ok(parts)
+}
