@@ -7,10 +7,17 @@ use crate::names::{component_fault, needs_no_escape};
 const COLUMNS: [&str; 8] =
     ["key", "value", "topic", "partition", "offset", "timestamp", "timestampType", "headers"];
 
+/// The longest folder of a template, in bytes: what it becomes is at most twice as long (`%Y`),
+/// or its key and the default partition, and stays below a component's limit.
+const FOLDER_BYTES_MAX: usize = 120;
+
 /// Reads one folder of a template.
 pub(super) fn component(text: &str) -> Result<Component, String> {
     if let Some(fault) = component_fault(text) {
         return Err(fault);
+    }
+    if text.len() > FOLDER_BYTES_MAX {
+        return Err(format!("{text:?} is longer than {FOLDER_BYTES_MAX} bytes"));
     }
     let (key, value) = match text.split_once('=') {
         None => (String::new(), text),

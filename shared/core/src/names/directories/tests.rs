@@ -90,7 +90,8 @@ fn what_cannot_be_a_directory_is_refused() {
         ("TIMESTAMPTYPE=%H", "column timestampType"),
         ("dt=%Y/DT=%m", "twice"),
     ];
-    for (text, message) in table {
+    let long = "x".repeat(121);
+    for (text, message) in table.into_iter().chain([(long.as_str(), "longer than 120")]) {
         let error = DirectoryTemplate::parse(text).expect_err(text);
         assert_eq!(error.kind(), ErrorKind::Config, "{text}");
         assert!(error.message().contains(message), "{text}: {error}");
