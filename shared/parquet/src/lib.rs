@@ -1,18 +1,22 @@
 //! Records to Parquet, and Parquet files joined without decoding. CPU only: no file, no network.
 //!
 //! [`RawEncoder`] writes files of the raw table (the columns of Spark's Kafka source), one row
-//! group after another, with page buffers that are reused.
+//! group after another, with page buffers that are reused. [`ParquetJoiner`] joins files of one
+//! schema: large ones are copied as they are, small ones spliced page by page; no value is ever
+//! decoded.
 //!
 //! Pages are made and cut here; thrift, footers and metadata are the parquet crate's.
 
 mod encode;
 mod footer;
+mod join;
 mod offset_index;
 mod schema;
 #[cfg(test)]
 mod testing;
 
 pub use encode::{RawEncoder, RawFile};
+pub use join::{ParquetJoin, ParquetJoiner};
 
 /// `created_by` of every file: equal for all files of one writer version.
 const CREATED_BY: &str =
