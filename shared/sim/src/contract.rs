@@ -56,25 +56,24 @@ impl From<Error> for Said {
     }
 }
 
-/// Runs one check under its name.
-async fn named(
-    check: &'static str,
-    checked: Pin<Box<dyn Future<Output = Checked> + Send + '_>>,
-) -> Result<(), Violation> {
-    checked.await.map_err(|Said(message)| Violation { check, message })
-}
+/// A check under its name, not begun yet.
+type Check<'a> = (&'static str, Pin<Box<dyn Future<Output = Checked> + Send + 'a>>);
 
-/// Runs checks one after the other, each under the name of its function.
-macro_rules! run_checks {
-    ($port:expr, $clock:expr, [$($check:path),+ $(,)?]) => {{
-        $(
-            let check = stringify!($check);
-            crate::contract::named(check, Box::pin($check($port, $clock))).await?;
-        )+
-        Ok(())
-    }};
+/// Names functions as checks of a port.
+macro_rules! checks {
+    ($port:expr, $clock:expr, [$($check:path),+ $(,)?]) => {
+        vec![$((stringify!($check), Box::pin($check($port, $clock)))),+]
+    };
 }
-use run_checks;
+use checks;
+
+/// Runs checks one after the other, up to the first that has something to say.
+async fn run(checks: Vec<Check<'_>>) -> Result<(), Violation> {
+    for (check, checked) in checks {
+        checked.await.map_err(|Said(message)| Violation { check, message })?;
+    }
+    Ok(())
+}
 
 /// Says what happened, unless it was right.
 fn holds(right: bool, otherwise: impl FnOnce() -> String) -> Checked {

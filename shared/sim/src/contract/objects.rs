@@ -8,11 +8,11 @@ mod upload;
 use bytes::Bytes;
 use tidegate_core::ports::{Clock, Created, ObjectStore, ReadRange};
 
-use super::{Checked, Said, Violation, equal, holds, run_checks, soon};
+use super::{Check, Checked, Said, Violation, checks, equal, holds, run, soon};
 
 /// What every [`ObjectStore`] must do.
 pub async fn object_store<S: ObjectStore, C: Clock>(store: &S, clock: &C) -> Result<(), Violation> {
-    run_checks!(
+    let checks: Vec<Check<'_>> = checks!(
         store,
         clock,
         [
@@ -33,7 +33,8 @@ pub async fn object_store<S: ObjectStore, C: Clock>(store: &S, clock: &C) -> Res
             list::a_long_list_comes_in_pages,
             list::what_is_deleted_is_gone,
         ]
-    )
+    );
+    run(checks).await
 }
 
 /// A folder that nobody else has.

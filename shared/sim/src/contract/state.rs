@@ -8,11 +8,11 @@ use bytes::Bytes;
 use tidegate_core::ports::{Clock, StateStore};
 use tidegate_core::words::PipelineName;
 
-use super::{Violation, run_checks};
+use super::{Check, Violation, checks, run};
 
 /// What every [`StateStore`] must do.
 pub async fn state_store<S: StateStore, C: Clock>(store: &S, clock: &C) -> Result<(), Violation> {
-    run_checks!(
+    let checks: Vec<Check<'_>> = checks!(
         store,
         clock,
         [
@@ -32,7 +32,8 @@ pub async fn state_store<S: StateStore, C: Clock>(store: &S, clock: &C) -> Resul
             progress::hints_that_come_together_are_all_kept,
             progress::a_holder_lives_until_it_lets_go,
         ]
-    )
+    );
+    run(checks).await
 }
 
 /// A pipeline that nobody else has.
