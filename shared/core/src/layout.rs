@@ -12,3 +12,6 @@ mod files;
 pub use check::{check_footer, check_output};
 pub use compose::{Settled, Situation, lay_out, settle};
 pub use count::TaskResult;
+
+#[cfg(test)]
+mod tests;

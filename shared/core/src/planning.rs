@@ -11,7 +11,7 @@ mod judge;
 mod lag;
 mod pack;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 pub use compose::{NewRun, PlannedRun, plan};
 pub use lag::{Lag, lag};

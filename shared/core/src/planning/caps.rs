@@ -147,13 +147,14 @@ mod tests {
             readers: u32::MAX,
             bytes_per_task: NonZeroU64::MAX,
         };
-        assert_eq!(offsets(&cap, &[(7, u64::MAX), (9, 1)])[1], 9);
+        assert_eq!(offsets(&cap, &[(u64::MAX, 1), (9, 1)])[1], 9);
+        assert_eq!(offsets(&cap, &[(7, u64::MAX)]), [1]);
     }
 
     #[test]
     fn c11_each_partition_that_takes_part_gives_at_least_one_record() {
         let cap = Limits { bytes_per_run: NonZeroU64::new(1_500_000), ..limits() };
-        assert_eq!(offsets(&cap, &[(10, 1_000_000), (1_000_000, 1_000)]), [1, 500]);
+        assert_eq!(offsets(&cap, &[(10, 1_000_000), (1_000_000, 1_000)]), [1, 250]);
         let tiny = Limits { bytes_per_partition: NonZeroU64::new(1), ..limits() };
         assert_eq!(offsets(&tiny, &[(10, 1_000_000), (10, 1)]), [1, 1]);
         let one = Limits { bytes_per_run: NonZeroU64::new(1), ..limits() };

@@ -74,3 +74,6 @@ pub fn plan(
     let quarantined_tasks = tasks.iter().skip(first_quarantined).map(|task| task.task).collect();
     Ok(draft.finish(spec, seen, new, tasks, quarantined_tasks))
 }
+
+#[cfg(test)]
+mod tests;

@@ -280,3 +280,6 @@ fn left_out(observed: &ObservedPartition, why: Why, message: String) -> LeftOut 
         message,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,9 +55,10 @@ pub(super) fn pack(items: &[Item], readers: usize, capacity: u64) -> Vec<Vec<Pie
     tasks
 }
 
-/// The pieces of an item, equally large to an offset, with their bytes.
+/// The pieces of an item, equally large to an offset, each with the bytes of the largest.
 fn split(index: usize, item: &Item, capacity: u64) -> Vec<(u64, Piece)> {
     let parts = item.offsets.div_ceil((capacity / item.mean_bytes).max(1));
+    let largest = item.offsets.div_ceil(parts).saturating_mul(item.mean_bytes);
     let at = |part: u64| {
         let offsets = u128::from(item.offsets) * u128::from(part) / u128::from(parts);
         let offsets = i64::try_from(offsets).expect("no more than the item's offsets");
@@ -65,10 +66,7 @@ fn split(index: usize, item: &Item, capacity: u64) -> Vec<(u64, Piece)> {
     };
     (0..parts)
         .filter_map(|part| OffsetRange::new(at(part), at(part + 1)))
-        .map(|range| {
-            let bytes = range.count().saturating_mul(item.mean_bytes);
-            (bytes, Piece { item: index, range, whole: parts == 1 })
-        })
+        .map(|range| (largest, Piece { item: index, range, whole: parts == 1 }))
         .collect()
 }
 
