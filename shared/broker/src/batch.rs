@@ -7,7 +7,7 @@ mod records;
 pub use header::{BatchHeader, seal};
 pub use marker::Marker;
 
-pub(crate) use header::{HEADER_LEN, Patch, attribute};
+pub(crate) use header::{Patch, attribute};
 pub(crate) use marker::{control_batch, marker_of};
 pub(crate) use records::{Span, spans};
 
@@ -168,10 +168,12 @@ impl BatchSpec {
         if self.next_delta < 1 {
             return Err(BrokerError::InvalidBatch("a batch covers one offset at least".to_owned()));
         }
+        // An empty batch names no codec: Kafka never compresses nothing.
+        let codec = if self.count == 0 { Codec::None } else { self.codec };
         let (producer_id, producer_epoch) = self.producer.unwrap_or((-1, -1));
         let transactional = if self.transactional { attribute::TRANSACTIONAL } else { 0 };
         let header = BatchHeader {
-            attributes: self.codec.bits() | transactional,
+            attributes: codec.bits() | transactional,
             last_offset_delta: self.next_delta - 1,
             base_timestamp: self.base_timestamp.unwrap_or(-1),
             max_timestamp: self.max_timestamp,
@@ -181,12 +183,12 @@ impl BatchSpec {
             count: self.count,
             ..BatchHeader::default()
         };
-        match self.codec {
+        match codec {
             // The common case spares a copy.
             Codec::None => header.with_records(&self.records),
-            // Kafka never compresses nothing: an empty batch is a bare header.
-            _ if self.count == 0 => header.with_records(&[]),
-            codec => header.with_records(&codec.compress(&self.records)?),
+            Codec::Gzip | Codec::Snappy | Codec::Lz4 | Codec::Zstd => {
+                header.with_records(&codec.compress(&self.records)?)
+            }
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io::{self, Read, Write};
 
+use crate::batch::attribute;
+
 /// The largest decompressed batch that is looked into; a larger one is passed on unseen.
 const DECOMPRESSED_MAX: u64 = 256 << 20;
 /// What Java's snappy (xerial) puts before its blocks: magic, version 1, compatible with 1.
@@ -42,7 +44,7 @@ impl Codec {
 
     /// The codec that a batch's attributes name.
     pub(crate) fn of_attributes(attributes: i16) -> Option<Self> {
-        Self::ALL.into_iter().find(|codec| codec.bits() == attributes & 7)
+        Self::ALL.into_iter().find(|codec| codec.bits() == attributes & attribute::CODEC)
     }
 
     /// `plain` as a Java producer would compress it.

@@ -157,3 +157,6 @@ fn partitions<T>(
     })?;
     Ok(topics.into_iter().flatten().collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -197,7 +197,8 @@ mod tests {
 
     fn request(version: i16) -> Request {
         let body = RequestBody::ApiVersions;
-        Request { node: 1, connection: 1, version, correlation_id: 0, client_id: None, body }
+        let (node, connection, correlation_id, client_id, trailing_bytes) = (1, 1, 0, None, 0);
+        Request { node, connection, version, correlation_id, client_id, body, trailing_bytes }
     }
 
     fn decisions(script: &mut Script, versions: &[i16]) -> Vec<String> {

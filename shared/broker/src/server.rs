@@ -177,3 +177,6 @@ fn header(request: &Request, body: usize) -> io::Result<bytes::Bytes> {
     }
     Ok(header.into())
 }
+
+#[cfg(test)]
+mod tests;

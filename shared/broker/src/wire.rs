@@ -138,11 +138,6 @@ impl<'a> Reader<'a> {
         }
         Ok(())
     }
-
-    /// Nothing may be left.
-    pub(crate) fn finish(&self) -> Result<()> {
-        if self.rest.is_empty() { Ok(()) } else { Err(Malformed) }
-    }
 }
 
 fn zig_zag(value: i64) -> u64 {
@@ -299,7 +294,7 @@ mod tests {
                 text
             });
             assert_eq!(back, Ok(vec![Some("rides".to_owned()), Some(String::new()), None]));
-            assert_eq!(reader.finish(), Ok(()));
+            assert!(reader.rest().is_empty());
         }
     }
 

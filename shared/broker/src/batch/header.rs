@@ -16,6 +16,8 @@ const LENGTH_FROM: usize = 12;
 
 /// Bits of the attributes beside the codec's.
 pub(crate) mod attribute {
+    /// The codec.
+    pub(crate) const CODEC: i16 = 0x07;
     /// The broker set the timestamp.
     pub(crate) const APPEND_TIME: i16 = 0x08;
     /// Part of a transaction.

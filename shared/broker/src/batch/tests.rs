@@ -1,3 +1,4 @@
+use super::header::HEADER_LEN;
 use super::*;
 use crate::wire::Reader;
 
@@ -22,9 +23,7 @@ fn decode(batch: &[u8]) -> Vec<Decoded> {
     let (payload, spans) = spans(&header, batch).expect("readable records");
     let decode = |span: &Span| {
         let mut reader = Reader::new(&payload[span.bytes.clone()]);
-        for _ in 0..1 {
-            reader.varint().expect("length");
-        }
+        reader.varint().expect("length");
         reader.i8().expect("attributes");
         reader.varint().expect("timestamp delta");
         reader.varint().expect("offset delta");
@@ -33,7 +32,7 @@ fn decode(batch: &[u8]) -> Vec<Decoded> {
         let headers = (0..count)
             .map(|_| (nullable(&mut reader).expect("never null"), nullable(&mut reader)))
             .collect();
-        reader.finish().expect("nothing left");
+        assert!(reader.rest().is_empty());
         Decoded { offset: span.offset, timestamp: span.timestamp, key, value, headers }
     };
     spans.iter().map(decode).collect()
@@ -124,7 +123,8 @@ fn a_batch_without_offsets_is_refused_and_one_without_records_is_not() {
     assert!(BatchSpec::new().encode().is_err());
     let empty = BatchSpec::new().codec(Codec::Gzip).hole(3).encode().expect("a batch");
     assert_eq!(empty.len(), HEADER_LEN);
-    assert_eq!(BatchHeader::parse(&empty).map(|header| header.next_offset()), Some(3));
+    let header = BatchHeader::parse(&empty).expect("a header");
+    assert_eq!((header.next_offset(), header.attributes), (3, 0));
 }
 
 #[test]

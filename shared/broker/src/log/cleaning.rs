@@ -1,7 +1,7 @@
 //! What makes a log lose offsets: compaction, DeleteRecords, truncation.
 
 use super::{Log, Stored, Transactions};
-use crate::batch::{BatchHeader, HEADER_LEN, Span, attribute, marker_of, spans};
+use crate::batch::{BatchHeader, Span, attribute, marker_of, spans};
 use crate::codec::Codec;
 use crate::error::BrokerError;
 
@@ -79,7 +79,10 @@ fn compacted(
     };
     let kept: Vec<&Span> = records.iter().filter(|record| keep(record.offset)).collect();
     if kept.is_empty() {
-        let bare = BatchHeader { count: 0, base_timestamp: header.max_timestamp, ..header };
+        // As Kafka leaves it: a bare header that names no codec.
+        let attributes = header.attributes & !attribute::CODEC;
+        let base_timestamp = header.max_timestamp;
+        let bare = BatchHeader { count: 0, attributes, base_timestamp, ..header };
         return match empty {
             EmptyBatches::Keep => rewritten(batch, &bare, &[]).map(Some),
             EmptyBatches::Remove => Ok(None),
@@ -102,6 +105,5 @@ fn compacted(
 
 fn rewritten(batch: &Stored, header: &BatchHeader, records: &[u8]) -> Result<Stored, BrokerError> {
     let bytes = header.with_records(records)?;
-    debug_assert!(bytes.len() >= HEADER_LEN, "a header is always written");
     Ok(Stored { bytes: bytes.into(), max_timestamp: header.max_timestamp, ..batch.clone() })
 }

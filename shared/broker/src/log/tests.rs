@@ -102,6 +102,8 @@ fn compaction_leaves_holes_and_keeps_what_batches_cover() {
         append(&mut log, BatchSpec::new().codec(codec), 4);
         log.compact(|offset| offset == 1 || offset >= 9, EmptyBatches::Keep).expect("readable");
         assert_eq!(batches(&log, 0), [(0, 4, 1), (4, 8, 0), (8, 12, 3)], "{codec:?}");
+        let bare = BatchHeader::parse(&log.read(&ask(&log, 4)).batches[0]).expect("a batch");
+        assert_eq!((bare.attributes, bare.max_timestamp), (0, 700), "{codec:?}");
         let time = log.find_time(100, 12).expect("offset 1 has it");
         assert_eq!((time.offset, time.timestamp), (1, 100));
         assert_eq!(log.find_time(101, 12).map(|time| time.offset), Some(9));
