@@ -9,6 +9,8 @@ mod layout;
 mod manifest;
 mod output;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use bytes::Bytes;
 use serde::Serialize;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -101,18 +103,16 @@ impl TryFrom<String> for RandomId {
     }
 }
 
-/// Kafka's id of a topic: 16 bytes, written as a UUID. A topic that is deleted and created anew
-/// has another one. Brokers before Kafka 2.8 give none, which is `Option::None` everywhere: an
-/// unknown id never equals a known one.
+/// Kafka's id of a topic: 16 bytes, written as Kafka's own tools do, in Base64 for URLs without
+/// padding. A topic that is deleted and created anew has another one. Brokers before Kafka 2.8
+/// give none, which is `Option::None` everywhere: an unknown id never equals a known one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TopicId(pub [u8; 16]);
 
 impl fmt::Display for TopicId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hex = format!("{:032x}", u128::from_be_bytes(self.0));
-        let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
-        write!(f, "{a}-{b}-{c}-{d}-{e}")
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
     }
 }
 
@@ -132,10 +132,9 @@ impl TryFrom<String> for TopicId {
     type Error = Error;
 
     fn try_from(text: String) -> Result<Self> {
-        let digits: String = text.chars().filter(|c| *c != '-').collect();
-        let id = (digits.len() == 32).then(|| u128::from_str_radix(&digits, 16).ok()).flatten();
-        id.map(|id| Self(id.to_be_bytes()))
-            .ok_or_else(|| Error::corrupt(format!("{text:?} is no topic id")))
+        let bytes = URL_SAFE_NO_PAD.decode(&text).ok();
+        let id = bytes.and_then(|bytes| bytes.try_into().ok());
+        id.map(Self).ok_or_else(|| Error::corrupt(format!("{text:?} is no topic id")))
     }
 }
 

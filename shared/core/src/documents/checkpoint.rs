@@ -76,6 +76,7 @@ pub struct CheckpointEntry {
     /// When the run that read it last was planned.
     pub last_read: Option<Millis>,
     /// Whether it is read.
+    #[serde(flatten)]
     pub state: PartitionState,
     /// Whether no manifest has told of this entry's last change yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

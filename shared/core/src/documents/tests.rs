@@ -1,0 +1,267 @@
+//! Golden files: every persisted document of format 1, as it was written. A test that fails here
+//! means that state or destinations of users would no longer be read, or not as they were
+//! written. Do not change a golden file: raise `FORMAT`, read both, and add files for the new
+//! one.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::ports::Cause;
+use crate::time::Millis;
+use crate::words::{OffsetRange, PipelineName, RandomId, RunNumber, TopicId, TopicPartition};
+
+fn golden<T: Serialize + DeserializeOwned + PartialEq + Debug>(document: &T, golden: &str) {
+    let golden = golden.trim_end();
+    assert_eq!(String::from_utf8(encode(document).to_vec()).expect("JSON is UTF-8"), golden);
+    let read: T = decode(golden.as_bytes(), "the golden file").expect("it is ours");
+    assert_eq!(read, *document);
+}
+
+fn pipeline() -> PipelineName {
+    PipelineName::try_from("rides".to_owned()).expect("a good name")
+}
+
+fn checkpoint_ref() -> CheckpointRef {
+    CheckpointRef { run: RunNumber(6), plan: RandomId(0xa), hash: "c6".to_owned() }
+}
+
+fn partition() -> TopicPartition {
+    TopicPartition::new("rides.eu-west", 3)
+}
+
+fn entry(state: PartitionState) -> CheckpointEntry {
+    CheckpointEntry {
+        partition: partition(),
+        topic_id: Some(TopicId([0x11; 16])),
+        offset: 1_200,
+        leader_epoch: 4,
+        last_timestamp: Some(Millis(1_790_000_000_000)),
+        mean_bytes: Some(645),
+        last_read: Some(Millis(1_790_000_060_000)),
+        state,
+        untold: false,
+    }
+}
+
+fn states() -> [CheckpointEntry; 3] {
+    let cause = Cause { kind: ErrorKind::BadRecord, message: "bad batch at 1200".to_owned() };
+    let quarantine = Quarantine {
+        cause,
+        failures: 2,
+        retry_run: RunNumber(9),
+        retry_at: Millis(1_790_000_600_000),
+    };
+    let stopped = PartitionState::Stopped {
+        stop: StopCause::Truncated,
+        message: "the log was cut back".to_owned(),
+    };
+    let untold = CheckpointEntry { untold: true, ..entry(stopped) };
+    [entry(PartitionState::Fine), entry(PartitionState::Quarantined(quarantine)), untold]
+}
+
+fn loss() -> Loss {
+    Loss { topic: partition().topic, topic_id: None, partition: 3, start: 1_000, end: 1_100 }
+}
+
+fn accounting() -> Accounting {
+    Accounting {
+        rows: 90,
+        dead_letters: 1,
+        filtered: 2,
+        markers: 3,
+        aborted: 2,
+        compacted: 2,
+        timestamps_nulled: 5,
+    }
+}
+
+fn layout() -> Layout {
+    Layout {
+        format: FORMAT,
+        pipeline: pipeline(),
+        birth_id: RandomId(1),
+        run: RunNumber(7),
+        plan: RandomId(2),
+        previous_layout: Some("1a".to_owned()),
+        previous_manifest: Some(RunNumber(5)),
+        planned_at: Millis(1_790_000_060_000),
+        laid_out_at: Millis(1_790_000_061_001),
+        spec_hash: "5e".to_owned(),
+        base: Some(checkpoint_ref()),
+        cluster_id: Some("lab".to_owned()),
+        slices: vec![CountedSlice {
+            partition: partition(),
+            topic_id: None,
+            start: 1_100,
+            reached: 1_200,
+            accounting: accounting(),
+            payload_bytes: 58_050,
+        }],
+        losses: vec![loss()],
+        entries: vec![entry(PartitionState::Fine)],
+        files: vec![DataFile {
+            path: "rides.eu-west/dt=2026-09-21/hr=13/rides-0000000007-1.parquet".to_owned(),
+            number: 1,
+            rows: 90,
+            staged: vec!["_staging/rides/0000000007/0-1-0a-0.staged".to_owned()],
+            slices: vec![FileSlice {
+                topic: partition().topic,
+                partition: 3,
+                start: 1_100,
+                end: 1_199,
+            }],
+        }],
+        set_aside: vec![SetAside { task: 1, cause: "given up".to_owned() }],
+    }
+}
+
+#[test]
+fn the_head_is_read_as_it_was_written() {
+    let head = Head {
+        format: FORMAT,
+        pipeline: pipeline(),
+        birth_id: RandomId(1),
+        swap: RandomId(0xff),
+        destination: "file:///data/lake".to_owned(),
+        checkpoint: Some(checkpoint_ref()),
+        layout: Some(LayoutRef { run: RunNumber(5), hash: "1a".to_owned() }),
+        manifest: Some(RunNumber(5)),
+        last_run: RunNumber(7),
+        open: Some(OpenRun {
+            run: RunNumber(7),
+            plan: RandomId(2),
+            plan_hash: "b2".to_owned(),
+            opened_at: Millis(1_790_000_060_000),
+            chain: 1,
+            attempts: vec![1, 2],
+            reading: Lease { holder: RandomId(3), until: Millis(1_790_001_260_000) },
+            finalizing: Some(Lease { holder: RandomId(4), until: Millis(1_790_001_000_000) }),
+            finalizer_starts: 1,
+        }),
+        spec: json!({"pipeline": "rides"}),
+        paused: true,
+    };
+    golden(&head, include_str!("golden/head-1.json"));
+}
+
+#[test]
+fn the_checkpoint_is_read_as_it_was_written() {
+    let checkpoint = Checkpoint {
+        format: FORMAT,
+        pipeline: pipeline(),
+        run: RunNumber(6),
+        cluster_id: Some("lab".to_owned()),
+        entries: states().to_vec(),
+    };
+    golden(&checkpoint, include_str!("golden/checkpoint-1.json"));
+}
+
+#[test]
+fn the_plan_is_read_as_it_was_written() {
+    let left_out = |why| LeftOut {
+        topic: partition().topic,
+        partition: Some(3),
+        why,
+        message: "why".to_owned(),
+    };
+    let cause = Cause { kind: ErrorKind::Unavailable, message: "no leader".to_owned() };
+    let plan = Plan {
+        format: FORMAT,
+        pipeline: pipeline(),
+        birth_id: RandomId(1),
+        run: RunNumber(7),
+        plan: RandomId(2),
+        planned_at: Millis(1_790_000_060_000),
+        spec: json!({"pipeline": "rides"}),
+        spec_hash: "5e".to_owned(),
+        base: Some(checkpoint_ref()),
+        cluster_id: Some("lab".to_owned()),
+        tasks: 2,
+        task_hashes: vec!["t0".to_owned(), "t1".to_owned()],
+        quarantined_tasks: vec![1],
+        schemas: vec![("rides.eu-west".to_owned(), "raw-1".to_owned())],
+        losses: vec![loss()],
+        entries: vec![entry(PartitionState::Fine)],
+        backlog: true,
+        ends: vec![PlannedEnd {
+            partition: partition(),
+            end: 1_200,
+            high_watermark: 1_210,
+            log_start: 1_100,
+            log_start_time: Some(Millis(1_789_000_000_000)),
+        }],
+        left_out: vec![
+            left_out(Why::Unobserved(cause)),
+            left_out(Why::Stopped),
+            left_out(Why::Quarantined),
+            left_out(Why::Batching),
+            left_out(Why::Capped),
+            left_out(Why::Table),
+        ],
+    };
+    golden(&plan, include_str!("golden/plan-1.json"));
+}
+
+#[test]
+fn a_task_is_read_as_it_was_written() {
+    let slice = PlannedSlice {
+        partition: partition(),
+        topic_id: Some(TopicId([0x11; 16])),
+        range: OffsetRange::new(1_100, 1_200).expect("not empty"),
+        leader_epoch: 4,
+        leads: true,
+        table: Arc::from("rides.eu-west"),
+        bytes_max: Some(1 << 30),
+        bytes_expected: 64_500,
+    };
+    let task = Task { format: FORMAT, task: 0, slices: vec![slice] };
+    golden(&task, include_str!("golden/task-1.json"));
+}
+
+#[test]
+fn an_output_is_read_as_it_was_written() {
+    let cause = Cause { kind: ErrorKind::OutOfTime, message: "too late".to_owned() };
+    let output = Output {
+        format: FORMAT,
+        task: 0,
+        attempt: 1,
+        writer: RandomId(9),
+        slices: vec![SliceOutput {
+            reached: 1_200,
+            accounting: accounting(),
+            payload_bytes: 58_050,
+            leader_epoch: 4,
+            last_timestamp: Some(Millis(1_790_000_000_000)),
+            cause: Some(cause.clone()),
+        }],
+        files: vec![StagedFile {
+            number: 0,
+            path: "_staging/rides/0000000007/0-1-0a-0.staged".to_owned(),
+            bytes: 4_096,
+            rows: 90,
+            table: Arc::from("rides.eu-west"),
+            directory: "dt=2026-09-21/hr=13".to_owned(),
+            fingerprint: "0123456789abcdef".to_owned(),
+            group: 0,
+            slices: vec![StagedSlice { slice: 0, start: 1_100, end: 1_199, rows: 90 }],
+        }],
+        abandoned: Some(cause),
+    };
+    golden(&output, include_str!("golden/output-1.json"));
+}
+
+#[test]
+fn the_layout_is_read_as_it_was_written() {
+    golden(&layout(), include_str!("golden/layout-1.json"));
+}
+
+#[test]
+fn the_manifest_is_read_as_it_was_written() {
+    golden(&Manifest::of(&layout(), "2b", &[4_000]), include_str!("golden/manifest-1.json"));
+}
