@@ -49,6 +49,18 @@ impl Answer {
         Self::Mangle(Arc::new(mangle))
     }
 
+    /// The usual answer, which says that the broker throttles the asker for so many milliseconds.
+    /// For versions whose body begins with that time: ListOffsets v2, Metadata v3, and all of
+    /// Fetch and OffsetForLeaderEpoch.
+    pub fn throttle(millis: i32) -> Self {
+        Self::mangle(move |mut body| {
+            if let Some(field) = body.first_chunk_mut() {
+                *field = millis.to_be_bytes();
+            }
+            body
+        })
+    }
+
     /// The error code that the usual answer is to carry.
     pub(crate) fn fault(&self) -> Option<Fault> {
         match self {

@@ -49,6 +49,14 @@ pub(crate) struct Partition {
     pub(crate) log: Log,
 }
 
+impl Partition {
+    /// A leader is elected.
+    pub(crate) fn next_epoch(&mut self) {
+        self.leader_epoch = self.leader_epoch.saturating_add(1);
+        self.log.begin_epoch(self.leader_epoch);
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Topic {
     pub(crate) id: [u8; 16],

@@ -47,8 +47,7 @@ impl Log {
         Ok(())
     }
 
-    /// Cuts the log back to end at `to`, as an unclean election does. A batch that covers it goes
-    /// whole.
+    /// Cuts the log back to end at `to`. A batch that covers it goes whole.
     pub(crate) fn truncate(&mut self, to: i64) -> Result<(), BrokerError> {
         self.check_offset(to)?;
         self.batches.truncate(self.batches.partition_point(|batch| batch.next <= to));

@@ -260,9 +260,14 @@ fn the_first_batch_of_an_answer_comes_whole_and_no_other() {
 #[test]
 fn malformed_requests_are_refused_and_other_versions_told() {
     let parse = |frame: &[u8]| Request::read(1, 1, frame, Api::versions);
-    let v4 = join(&[&bytes![1i16, 4i16, 0i32, -1i16], &[0; 3]]);
-    assert!(parse(&v4).is_err());
-    assert!(parse(&[0, 1]).is_err());
+    let partition = bytes![1i32, 0i32, -1i32, 0i64, -1i64, 900i32];
+    let name = [0, 0, 0, 1, 0, 1, b't'];
+    let head = bytes![1i16, 11i16, 0i32, -1i16, -1i32, 0i32, 1i32, 9i32, 0i8, 0i32, -1i32];
+    let v11 = join(&[&head, &name, &partition, &[0; 4], &[0, 1, b'r']]);
+    assert!(parse(&v11).is_ok());
+    for end in 0..v11.len() {
+        assert!(parse(&v11[..end]).is_err(), "{end}");
+    }
     let other = |key: i16, version: i16| {
         let request = parse(&bytes![key, version, 5i32]).expect("a header is enough");
         (request.body, request.correlation_id)

@@ -151,6 +151,10 @@ async fn scripts_change_close_cut_and_withhold_answers() {
         let error = ask().await.expect_err("it closes");
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
+    broker.script(Rule::new(Api::Fetch, Answer::throttle(5)));
+    let mut client = Client::connect(broker.addr()).await;
+    client.send_fetch(0, 0).await;
+    assert_eq!(client.receive().await.expect("an answer")[..4], [0, 0, 0, 5]);
     // A length of 2 GiB, and nothing behind it.
     script(Answer::Raw(vec![0x7f, 0xff, 0xff, 0xff]));
     let mut client = Client::connect(broker.addr()).await;
@@ -228,6 +232,23 @@ async fn leaders_move_and_nodes_go_and_come_back() {
     let mut second = Client::connect(broker.addrs()[&2]).await;
     second.send_fetch(0, 0).await;
     assert_eq!(second.fetched().await, (codes::NONE, size));
+}
+
+#[tokio::test]
+async fn a_log_that_is_cut_back_goes_on_in_a_new_epoch() {
+    let broker = broker().await;
+    append(&broker);
+    append(&broker);
+    broker.truncate("t", 0, 1).expect("within the log");
+    let offsets = broker.offsets("t", 0).expect("it is there");
+    assert_eq!((offsets.high_watermark, offsets.leader_epoch), (1, 1));
+    append(&broker);
+    // OffsetForLeaderEpoch v2 of epoch 0: it ends at 1.
+    let mut client = Client::connect(broker.addr()).await;
+    let ask = [0, 0, 0, 1, 0, 1, b't', 0, 0, 0, 1, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+    client.send(Api::OffsetForLeaderEpoch, 2, &ask).await;
+    let answer = client.receive().await.expect("an answer");
+    assert_eq!(answer[15..], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 }
 
 #[tokio::test]
