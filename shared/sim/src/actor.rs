@@ -103,13 +103,14 @@ impl Ports {
         let Call { class, op, detail, deadline } = call;
         give_way().await;
         let (late, fault) = self.world.with(|state| {
-            let index = state.calls;
-            state.calls += 1;
+            let index = u64::try_from(state.calls.len()).unwrap_or(u64::MAX);
+            state.calls.push(class);
             state.now += 1 + state.fault_rng.millis(CALL_MAX);
             let fault = state.settings.faults.at(index, class, &mut state.fault_rng);
             let fault = fault.filter(|fault| class.faults().contains(fault));
             let number = |at: usize| u64::try_from(at).unwrap_or(u64::MAX);
-            let op_digest = op.bytes().fold(0, |sum: u64, byte| sum * 31 + u64::from(byte));
+            let op_digest =
+                op.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31) + u64::from(byte));
             let name = state.actors[self.actor].name.clone();
             let struck = fault.map_or(0, |fault| 1 + number(fault.into_index()));
             state.note([number(self.actor), op_digest, struck], || {

@@ -8,7 +8,7 @@ use tidegate_core::ports::{PlannerEvent, PlannerMode};
 
 use crate::actor::Ports;
 use crate::executor::{Step, Task, step};
-use crate::faults::FaultPlan;
+use crate::faults::{Class, FaultPlan};
 use crate::functions;
 use crate::mail::Event;
 use crate::rng::Rng;
@@ -41,8 +41,8 @@ pub struct Replay {
 /// What a history came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
-    /// Port calls.
-    pub calls: u64,
+    /// The class of each port call.
+    pub calls: Vec<Class>,
     /// Of all calls and their order.
     pub digest: u64,
     /// Records that were published.
@@ -94,6 +94,14 @@ impl Replay {
         self
     }
 
+    /// The same with each fault at each call at which it makes a difference, one at a time.
+    pub fn with_each_fault(&self, calls: &[Class]) -> impl Iterator<Item = Self> {
+        let faults = (0..).zip(calls).flat_map(|(call, class)| {
+            class.faults().iter().map(move |fault| FaultPlan::one(call, *fault))
+        });
+        faults.map(|faults| self.clone().with_faults(faults))
+    }
+
     /// Lets it happen.
     ///
     /// # Errors
@@ -136,7 +144,7 @@ impl Replay {
         let outcome = course.run();
         drop(course);
         let history = world.with(|state| History {
-            calls: state.calls,
+            calls: std::mem::take(&mut state.calls),
             digest: state.digest,
             rows: state.watch.published.len(),
             runs: state.watch.closed.len(),

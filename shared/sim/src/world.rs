@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tidegate_core::words::{Isolation, PipelineName};
 
-use crate::faults::FaultPlan;
+use crate::faults::{Class, FaultPlan};
 use crate::invariants::Watch;
 use crate::kafka::Kafka;
 use crate::mail::{Event, Mail};
@@ -85,8 +85,8 @@ pub(crate) struct Actor {
 pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) now: i64,
-    /// Port calls so far.
-    pub(crate) calls: u64,
+    /// Port calls so far, each with its class.
+    pub(crate) calls: Vec<Class>,
     pub(crate) fault_rng: Rng,
     pub(crate) actors: Vec<Actor>,
     pub(crate) kafka: Kafka,
@@ -102,7 +102,7 @@ pub(crate) struct State {
 
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("State").field("now", &self.now).field("calls", &self.calls).finish()
+        f.debug_struct("State").field("now", &self.now).field("calls", &self.calls.len()).finish()
     }
 }
 
@@ -134,7 +134,7 @@ impl World {
     pub fn new(settings: Settings) -> Self {
         let state = State {
             now: BEGIN,
-            calls: 0,
+            calls: Vec::new(),
             fault_rng: Rng::stream(settings.seed, 1),
             actors: Vec::new(),
             kafka: Kafka::default(),

@@ -11,6 +11,8 @@ use super::{FINGERPRINT, Footer, MAGIC, no_file};
 pub struct SimJoiner {
     /// Regions of so many bytes and more are copied; none: as the caller says.
     pub copy_bytes_min: Option<u64>,
+    /// Something that the file says of who made it: breaks the promise, on purpose.
+    pub salt: Option<u128>,
 }
 
 impl Joiner for SimJoiner {
@@ -44,6 +46,8 @@ impl Joiner for SimJoiner {
     ) -> Result<SimJoin> {
         let copy_bytes_min = self.copy_bytes_min.unwrap_or(copy_bytes_min);
         let mut footer = Footer { metadata: metadata.to_vec(), ..Footer::default() };
+        let salt = self.salt.map(|salt| ("salt".to_owned(), salt.to_string()));
+        footer.metadata.extend(salt);
         let mut steps = VecDeque::from([JoinStep::Write(Bytes::from_static(MAGIC))]);
         let mut at = u64::try_from(MAGIC.len()).unwrap_or(u64::MAX);
         let mut stats = JoinStats::default();

@@ -1,0 +1,75 @@
+//! The protocol under faults. A failure prints the scenario, the seed and the faults, and all
+//! that happened: put them into `Replay` to see it again.
+
+use std::time::Instant;
+
+use tidegate_sim::{FaultPlan, Replay, Scenario};
+
+#[expect(clippy::disallowed_methods, reason = "a test's size is chosen where it starts")]
+fn scale() -> u64 {
+    if std::env::var("SCALE").as_deref() == Ok("full") { 20 } else { 1 }
+}
+
+/// Runs them all, and says how many a second.
+fn run_all(what: &str, replays: impl Iterator<Item = Replay>) {
+    let (began, mut histories, mut calls) = (Instant::now(), 0u64, 0);
+    for replay in replays {
+        match replay.run() {
+            Ok(history) => calls += history.calls.len(),
+            Err(finding) => panic!("{finding}"),
+        }
+        histories += 1;
+    }
+    let secs = began.elapsed().as_secs_f64();
+    println!("{what}: {histories} histories, {calls} port calls in {secs:.1} s");
+}
+
+#[test]
+fn a_history_follows_from_its_seed_and_faults_alone() {
+    for scenario in Scenario::all() {
+        for seed in 0..5 {
+            let faults = FaultPlan::Random { per_mille: 30, calls: 300 };
+            let replay = Replay::new(&scenario, seed).with_faults(faults);
+            let (once, twice) = (replay.run(), replay.run());
+            match (once, twice) {
+                (Ok(once), Ok(twice)) => assert_eq!(once, twice, "{}", scenario.name),
+                (Err(finding), _) | (_, Err(finding)) => panic!("{finding}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn without_faults_everything_is_copied_once() {
+    let seeds = 40 * scale();
+    let replays = Scenario::all().into_iter();
+    let replays = replays.flat_map(|s| (0..seeds).map(move |seed| Replay::new(&s, seed)));
+    run_all("without faults", replays);
+}
+
+/// W16, K02: each fault at each port call.
+#[test]
+fn w16_every_single_fault_leaves_every_record_once() {
+    for scenario in Scenario::all().into_iter().take(5) {
+        for seed in 0..scale() {
+            let without = Replay::new(&scenario, seed);
+            let calls = match without.run() {
+                Ok(history) => history.calls,
+                Err(finding) => panic!("{finding}"),
+            };
+            run_all(scenario.name, without.with_each_fault(&calls));
+        }
+    }
+}
+
+/// K01, K03, K06: several planners, late and stray events, faults of all kinds.
+#[test]
+fn w16_random_faults_leave_every_record_once() {
+    for scenario in Scenario::all() {
+        let replays = (0..150 * scale()).map(|seed| {
+            let faults = FaultPlan::Random { per_mille: 10 + seed % 60, calls: 400 };
+            Replay::new(&scenario, 1_000 + seed).with_faults(faults)
+        });
+        run_all(scenario.name, replays);
+    }
+}
