@@ -242,10 +242,8 @@ struct Raw {
 impl<R: Request> RequestBody for Wire<'_, R> {
     type ResponseBody = Raw;
     const API_KEY: ApiKey = R::KEY;
-    const API_VERSION_RANGE: ApiVersionRange = ApiVersionRange::new(
-        ApiVersion(Int16(R::VERSIONS.0)),
-        ApiVersion(Int16(R::VERSIONS.1)),
-    );
+    const API_VERSION_RANGE: ApiVersionRange =
+        ApiVersionRange::new(ApiVersion(Int16(R::VERSIONS.0)), ApiVersion(Int16(R::VERSIONS.1)));
     const FIRST_TAGGED_FIELD_IN_REQUEST_VERSION: ApiVersion = ApiVersion(Int16(R::FIRST_FLEXIBLE));
 }
 

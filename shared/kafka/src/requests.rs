@@ -47,9 +47,6 @@ pub(crate) fn isolation_level(isolation: tidegate_core::words::Isolation) -> i8 
 }
 
 /// Groups what is asked of partitions by topic, in order, as all of these requests want it.
-pub(crate) fn by_topic<T>(
-    items: &[T],
-    topic: impl Fn(&T) -> &str,
-) -> Vec<&[T]> {
+pub(crate) fn by_topic<T>(items: &[T], topic: impl Fn(&T) -> &str) -> Vec<&[T]> {
     items.chunk_by(|a, b| topic(a) == topic(b)).collect()
 }

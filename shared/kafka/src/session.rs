@@ -163,7 +163,8 @@ impl Session {
     fn candidates(&self) -> Vec<Endpoint> {
         let mut endpoints: Vec<Endpoint> = Vec::new();
         let known = self.known();
-        let all = known.connections.keys().chain(known.nodes.values()).chain(&self.shared.bootstrap);
+        let all =
+            known.connections.keys().chain(known.nodes.values()).chain(&self.shared.bootstrap);
         for endpoint in all {
             if !endpoints.contains(endpoint) {
                 endpoints.push(endpoint.clone());
@@ -173,9 +174,10 @@ impl Session {
     }
 
     fn learn(&self, answer: &MetadataAnswer) {
-        let nodes = answer.brokers.iter().map(|(node, host, port)| {
-            (*node, Endpoint { host: host.clone(), port: *port })
-        });
+        let nodes = answer
+            .brokers
+            .iter()
+            .map(|(node, host, port)| (*node, Endpoint { host: host.clone(), port: *port }));
         self.known().nodes = nodes.collect();
     }
 }

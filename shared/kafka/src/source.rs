@@ -63,8 +63,7 @@ impl LogSource for KafkaSource {
         deadline: Deadline,
     ) -> Result<KafkaFetch> {
         let opened = Box::pin(KafkaFetch::open(self.session(), slices, isolation, deadline));
-        let out_of_time =
-            |_| Err(Error::out_of_time("the fetch was not begun by the deadline"));
+        let out_of_time = |_| Err(Error::out_of_time("the fetch was not begun by the deadline"));
         tokio::time::timeout(remaining(deadline), opened).await.unwrap_or_else(out_of_time)
     }
 }

@@ -74,7 +74,9 @@ impl Reader {
         };
         match length {
             -1 => Ok(None),
-            length => usize::try_from(length).map(Some).map_err(|_| Malformed("a length is negative")),
+            length => {
+                usize::try_from(length).map(Some).map_err(|_| Malformed("a length is negative"))
+            }
         }
     }
 
@@ -181,11 +183,7 @@ impl<'a> Writer<'a> {
     }
 
     /// An array; `None` is null.
-    pub(crate) fn items<T>(
-        &mut self,
-        items: Option<&[T]>,
-        mut item: impl FnMut(&mut Self, &T),
-    ) {
+    pub(crate) fn items<T>(&mut self, items: Option<&[T]>, mut item: impl FnMut(&mut Self, &T)) {
         let count = items.map(|items| u32::try_from(items.len()).unwrap_or(u32::MAX - 1));
         match (self.flexible, count) {
             (true, count) => self.unsigned_varint(count.map_or(0, |count| count + 1)),

@@ -111,7 +111,10 @@ fn parse(batch: &[u8]) -> Result<Batch<'_>, Defect> {
         .ok()
         .filter(|count| i64::from(*count) <= i64::from(last_delta) + 1)
         .ok_or_else(|| {
-            Defect::with(format!("it says {count} records in {} offsets", i64::from(last_delta) + 1))
+            Defect::with(format!(
+                "it says {count} records in {} offsets",
+                i64::from(last_delta) + 1
+            ))
         })?;
     let (covered, payload) = (&batch[CRC_COVERS_FROM..], &batch[HEADER..]);
     Ok(Batch {

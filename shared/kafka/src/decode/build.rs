@@ -113,7 +113,8 @@ impl Packing {
         match self {
             Self::None => bytes.to_vec(),
             Self::Gzip => {
-                let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                let mut out =
+                    flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
                 out.write_all(bytes).expect("a Vec takes all");
                 out.finish().expect("a Vec takes all")
             }

@@ -154,9 +154,12 @@ fn a_cut_batch_is_told_at_every_byte() {
 
 #[test]
 fn old_and_unknown_formats_are_named() {
-    for (magic, word) in
-        [(0, "older than Kafka 0.11"), (1, "older than Kafka 0.11"), (3, "unknown"), (0xff, "unknown")]
-    {
+    for (magic, word) in [
+        (0, "older than Kafka 0.11"),
+        (1, "older than Kafka 0.11"),
+        (3, "unknown"),
+        (0xff, "unknown"),
+    ] {
         let mut bytes = BatchSpec::plain(0, 1).bytes();
         bytes[16] = magic;
         let defect = split(&bytes[..20]).expect_err("not version 2").to_string();
@@ -280,8 +283,7 @@ fn batches_of_all_sizes() {
 #[test]
 fn an_empty_batch_is_all_holes() {
     for packing in PACKINGS {
-        let spec =
-            BatchSpec { packing, last_delta: Some(9), ..BatchSpec::new(100, Vec::new()) };
+        let spec = BatchSpec { packing, last_delta: Some(9), ..BatchSpec::new(100, Vec::new()) };
         assert_eq!(read(&spec.bytes(), &mut Columns::default()), Ok(10), "{packing:?}");
         let bare = BatchSpec { payload: Some(Vec::new()), ..spec };
         assert_eq!(read(&bare.bytes(), &mut Columns::default()), Ok(10), "{packing:?}");

@@ -71,10 +71,9 @@ impl<'a> Cursor<'a> {
         let (value, rest) = match self.bytes {
             [a, rest @ ..] if *a < 0x80 => (u64::from(*a), rest),
             [a, b, rest @ ..] if *b < 0x80 => (u64::from(*a & 0x7f) | u64::from(*b) << 7, rest),
-            [a, b, c, rest @ ..] if *c < 0x80 => (
-                u64::from(*a & 0x7f) | u64::from(*b & 0x7f) << 7 | u64::from(*c) << 14,
-                rest,
-            ),
+            [a, b, c, rest @ ..] if *c < 0x80 => {
+                (u64::from(*a & 0x7f) | u64::from(*b & 0x7f) << 7 | u64::from(*c) << 14, rest)
+            }
             _ => return self.unsigned_slow(),
         };
         self.bytes = rest;

@@ -176,3 +176,6 @@ pub(super) fn glance(records: &[u8]) -> Glance {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

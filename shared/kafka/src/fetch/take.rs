@@ -48,6 +48,8 @@ impl KafkaFetch {
     fn take_answer(&mut self, asked: &Asked, answer: FetchAnswer) {
         let mut parts: HashMap<TopicPartition, FetchPart> =
             answer.parts.into_iter().map(|part| (part.partition.clone(), part)).collect();
+        // Else a part without records may be one for which there was no room.
+        let nothing_at_all = parts.values().all(|part| part.records.is_empty());
         let mut served = Vec::new();
         for (index, offset) in &asked.slices {
             let slice = &mut self.slices[*index];
@@ -68,6 +70,9 @@ impl KafkaFetch {
                 continue;
             }
             debug_assert_eq!(slice.ask, *offset, "a slice has one request under way");
+            if part.records.is_empty() && !nothing_at_all {
+                continue;
+            }
             if self.take_part(*index, asked, part) {
                 served.push(*index);
             }

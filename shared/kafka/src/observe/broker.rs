@@ -152,7 +152,8 @@ impl Asking<'_> {
         let request = ListOffsets { isolation, questions };
         match self.request(&request).await {
             Ok((_, answers)) => {
-                let answers = answers.into_iter().map(|a| (a.partition, a.error, (a.offset, a.timestamp)));
+                let answers =
+                    answers.into_iter().map(|a| (a.partition, a.error, (a.offset, a.timestamp)));
                 self.take(asked, answers, |known, (offset, time)| take(known, offset, time));
             }
             Err(failure) => self.fail(&asked, &failure),
@@ -215,7 +216,8 @@ impl Asking<'_> {
             match (&mut self.offsets[at], code) {
                 (Ok(known), 0) => take(known, answer),
                 (Ok(_), code) => {
-                    self.offsets[at] = Err(Trouble::coded(code, &format!("offsets of {partition}")));
+                    self.offsets[at] =
+                        Err(Trouble::coded(code, &format!("offsets of {partition}")));
                 }
                 (Err(_), _) => {}
             }

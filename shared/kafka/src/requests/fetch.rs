@@ -126,9 +126,8 @@ fn part(version: i16, topic: &Arc<str>, r: &mut Reader) -> Result<FetchPart, Mal
     if version >= 5 {
         let _log_start = r.i64()?;
     }
-    let aborted = r.items(|r| {
-        Ok(AbortedTransaction { producer_id: r.i64()?, first_offset: r.i64()? })
-    })?;
+    let aborted =
+        r.items(|r| Ok(AbortedTransaction { producer_id: r.i64()?, first_offset: r.i64()? }))?;
     if version >= 11 {
         let _preferred_replica = r.i32()?;
     }

@@ -1,0 +1,167 @@
+//! A broker, a source with short waits, and everything that a fetch gave.
+
+use std::time::Duration;
+
+use tidegate_broker::{BatchSpec, Broker, Record, TopicConfig};
+use tidegate_core::columns::Columns;
+use tidegate_core::error::Error;
+use tidegate_core::ports::{
+    FetchSlice, Fetched, LogFetch, LogSource, Observation, ObserveRequest, PartitionEpoch,
+};
+use tidegate_core::spec::{KafkaSpec, SecurityProtocol, TopicSelection};
+use tidegate_core::time::{Deadline, Millis};
+use tidegate_core::words::{Isolation, OffsetRange, TopicPartition};
+use tidegate_kafka::{KafkaOptions, KafkaSource};
+
+/// A deadline so many milliseconds away.
+#[expect(clippy::disallowed_methods, reason = "deadlines are wall-clock instants")]
+pub(crate) fn within(millis: u64) -> Deadline {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = Millis(0).after(since.expect("after 1970"));
+    Deadline(now.after(Duration::from_millis(millis)))
+}
+
+/// Waits that suit a broker in the same process.
+pub(crate) fn options() -> KafkaOptions {
+    KafkaOptions {
+        connect_timeout: Duration::from_millis(1_000),
+        request_timeout: Duration::from_millis(1_000),
+        retry_for: Duration::from_millis(1_500),
+        observe_retry_for: Duration::from_millis(400),
+        topic_retry_for: Duration::from_millis(200),
+        fetch_max_wait: Duration::from_millis(50),
+        ..KafkaOptions::default()
+    }
+}
+
+pub(crate) fn spec(servers: Vec<String>) -> KafkaSpec {
+    KafkaSpec {
+        bootstrap_servers: servers,
+        security_protocol: SecurityProtocol::Plaintext,
+        sasl_mechanism: None,
+        credentials: None,
+        ca_certificate: None,
+        client_certificate: None,
+        isolation_level: Isolation::ReadCommitted,
+    }
+}
+
+pub(crate) fn source_with(broker: &Broker, options: KafkaOptions) -> KafkaSource {
+    let spec = spec(vec![broker.addr().to_string()]);
+    KafkaSource::new(&spec, options).expect("a good spec")
+}
+
+pub(crate) fn source(broker: &Broker) -> KafkaSource {
+    source_with(broker, options())
+}
+
+/// A broker with one topic `t` of so many partitions.
+pub(crate) async fn broker(partitions: i32) -> Broker {
+    let broker = Broker::start().await.expect("a free port");
+    let config = TopicConfig { partitions, ..TopicConfig::default() };
+    broker.create_topic("t", config).expect("a new topic");
+    broker
+}
+
+/// A batch of so many records with the value `v`.
+pub(crate) fn batch(records: i32) -> BatchSpec {
+    batch_of(records, b"v")
+}
+
+pub(crate) fn batch_of(records: i32, value: &[u8]) -> BatchSpec {
+    let mut batch = BatchSpec::new();
+    (0..records).for_each(|_| batch.push(Record { value: Some(value), ..Record::default() }));
+    batch
+}
+
+pub(crate) fn partition(index: i32) -> TopicPartition {
+    TopicPartition::new("t", index)
+}
+
+pub(crate) fn slice(index: i32, start: i64, end: i64) -> FetchSlice {
+    let range = OffsetRange::new(start, end).expect("a range");
+    FetchSlice { partition: partition(index), range }
+}
+
+pub(crate) fn all_of(topics: TopicSelection) -> ObserveRequest {
+    ObserveRequest { topics, offsets: true, start_time: None, end_time: None, epochs: Vec::new() }
+}
+
+pub(crate) fn named(names: &[&str]) -> ObserveRequest {
+    all_of(TopicSelection::Names(names.iter().map(|name| (*name).into()).collect()))
+}
+
+pub(crate) fn epoch(index: i32, epoch: i32) -> PartitionEpoch {
+    PartitionEpoch { partition: partition(index), epoch }
+}
+
+pub(crate) async fn observe(source: &KafkaSource, request: &ObserveRequest) -> Observation {
+    source.observe(request, within(10_000)).await.expect("an observation")
+}
+
+/// What came of a slice.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Came {
+    pub(crate) next: i64,
+    pub(crate) offsets: Vec<i64>,
+    pub(crate) markers: u64,
+    pub(crate) aborted: u64,
+    pub(crate) compacted: u64,
+    pub(crate) leader_epoch: i32,
+    pub(crate) ended: Option<String>,
+}
+
+/// Fetches to the end; checks the accounting of each step. The error of a fetch that broke off.
+pub(crate) async fn fetch(
+    source: &KafkaSource,
+    slices: &[FetchSlice],
+    isolation: Isolation,
+) -> (Vec<Came>, Option<Error>) {
+    fetch_within(source, slices, isolation, within(20_000)).await
+}
+
+pub(crate) async fn fetch_within(
+    source: &KafkaSource,
+    slices: &[FetchSlice],
+    isolation: Isolation,
+    deadline: Deadline,
+) -> (Vec<Came>, Option<Error>) {
+    let mut came: Vec<Came> =
+        slices.iter().map(|slice| Came { next: slice.range.start(), ..Came::default() }).collect();
+    let mut fetch = match source.fetch(slices, isolation, deadline).await {
+        Ok(fetch) => fetch,
+        Err(error) => return (came, Some(error)),
+    };
+    let mut rows = Columns::default();
+    loop {
+        match fetch.next(&mut rows, deadline).await {
+            Ok(Fetched::Progress(progress)) => {
+                let came = &mut came[progress.slice];
+                let counted = progress.markers + progress.aborted + progress.compacted;
+                let crossed = progress.next.abs_diff(came.next);
+                let count = u64::try_from(rows.len()).expect("small");
+                assert_eq!(crossed, counted + count, "{progress:?}");
+                assert!(crossed > 0, "progress without any: {progress:?}");
+                came.next = progress.next;
+                came.offsets.extend_from_slice(rows.offsets());
+                came.markers += progress.markers;
+                came.aborted += progress.aborted;
+                came.compacted += progress.compacted;
+                came.leader_epoch = progress.leader_epoch;
+            }
+            Ok(Fetched::Ended { slice, error }) => {
+                assert_eq!(came[slice].ended, None, "a slice ends once");
+                came[slice].ended = Some(format!("{error:?}"));
+            }
+            Ok(Fetched::Done) => return (came, None),
+            Err(error) => return (came, Some(error)),
+        }
+    }
+}
+
+/// [`fetch`] of one slice that must not break off.
+pub(crate) async fn fetch_one(source: &KafkaSource, slice: FetchSlice) -> Came {
+    let (mut came, error) = fetch(source, &[slice], Isolation::ReadCommitted).await;
+    assert!(error.is_none(), "{error:?}");
+    came.remove(0)
+}
