@@ -68,13 +68,15 @@ pub struct Committed {
     /// Their bytes.
     pub bytes_written: u64,
     /// Offsets that were passed over.
-    pub records_lost: u64,
+    pub losses: Vec<documents::Loss>,
     /// How far behind the pipeline is now, up to the ends that the plan knew.
     pub lag: Lag,
     /// Tasks whose output did not count, and why.
     pub set_aside: Vec<documents::SetAside>,
     /// The checkpoint's entries that the run made or changed.
     pub entries: Vec<CheckpointEntry>,
+    /// Offsets by which partitions moved on, losses included.
+    pub moved: u64,
     /// Whether caps left a backlog.
     pub backlog: bool,
     /// What joining did.
@@ -265,6 +267,7 @@ where
     done.lag = lag(&checkpoint.entries, &work.plan.ends, ports.clock.now())
         .into_values()
         .fold(Lag::default(), Lag::and);
+    done.moved = moved(&work.base, &entries);
     done.entries = entries;
     let named = write_checkpoint(ports, work, &checkpoint, deadline).await?;
     let touches = standing.is_some();
@@ -282,14 +285,22 @@ where
 
 /// What can be told before the layout.
 fn summary(work: &Work) -> Committed {
-    let lost = |loss: &documents::Loss| loss.end.abs_diff(loss.start);
     Committed {
         run: work.plan.run,
-        records_lost: work.plan.losses.iter().map(lost).sum(),
+        losses: work.plan.losses.clone(),
         backlog: work.plan.backlog,
         unfinished: work.results.iter().flat_map(unfinished).collect(),
         ..Committed::default()
     }
+}
+
+/// By how many offsets partitions moved on. An entry that is new moves by nothing.
+fn moved(base: &Checkpoint, entries: &[CheckpointEntry]) -> u64 {
+    let by = |entry: &CheckpointEntry| {
+        let before = base.entry(&entry.partition)?;
+        Some(entry.offset.abs_diff(before.offset))
+    };
+    entries.iter().filter_map(by).sum()
 }
 
 fn unfinished(result: &TaskResult) -> impl Iterator<Item = Unfinished> {
