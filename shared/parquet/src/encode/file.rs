@@ -23,8 +23,9 @@ const RATIO_GUESS: f64 = 0.4;
 ///
 /// A row group's pages are held, compressed, until it closes: a chunk's pages must stand
 /// together, and the chunks in the schema's order. (Chunks may stand in any order by the format,
-/// so that the values could leave at once. But Spark assigns a row group to a split by the
-/// position of its *first* column plus half its size, which would then lie past the file's end.)
+/// so that the values could leave at once. But parquet-java, and so Spark, gives a row group to
+/// the split that holds the position of its *first* column plus half its size: behind large
+/// values that would lie past the file's end, and the rows would silently be read by nobody.)
 /// After an error the file is of no use.
 #[derive(Debug)]
 pub struct RawFile {
