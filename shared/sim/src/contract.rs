@@ -89,3 +89,6 @@ fn equal<T: PartialEq + fmt::Debug>(what: &str, is: &T, should_be: &T) -> Checke
 fn soon(clock: &impl Clock) -> Deadline {
     Deadline(clock.now().after(Duration::from_secs(300)))
 }
+
+#[cfg(test)]
+mod tests;
