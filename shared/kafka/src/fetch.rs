@@ -109,6 +109,7 @@ impl KafkaFetch {
             let before = slice.next;
             let end = slice.range.end();
             let (crossed, left) = part.read(&mut self.codecs, before..end, rows, chunk);
+            self.codecs.release();
             slice.advance(&crossed);
             match left {
                 Left::More => self.parts.push_front(part),
@@ -208,9 +209,13 @@ impl LogFetch for KafkaFetch {
                     Error::unavailable("a fetch broke off").with_source(error)
                 })?;
                 self.take(event);
-                self.ask();
-                // The next request leaves before this answer is decoded, on a single thread, too.
-                tokio::task::yield_now().await;
+                let held: usize = self.parts.iter().map(Part::held_bytes).sum();
+                // Of answers far beyond the usual size there is only one at a time.
+                if held <= self.session.options().fetch_bytes.saturating_mul(2) {
+                    self.ask();
+                    // The request leaves before this answer is decoded, on a single thread, too.
+                    tokio::task::yield_now().await;
+                }
             }
         }
     }

@@ -41,6 +41,11 @@ impl Codecs {
         }
         Ok(self.scratch.filled())
     }
+
+    /// Gives back what a single large batch needed.
+    pub(crate) fn release(&mut self) {
+        self.scratch.clear();
+    }
 }
 
 /// What a codec says about bytes that it cannot read.

@@ -55,6 +55,11 @@ impl Part {
         Self { slice, records, at: 0, behind: None, aborted }
     }
 
+    /// Bytes of the answer that it holds.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.records.len()
+    }
+
     /// Reads batches, until their rows come to `chunk_bytes` or the part is used up. `wanted`
     /// begins with the next offset of the slice and ends where it ends. Batches before a bad one
     /// count.

@@ -1,6 +1,6 @@
 //! What an answer means for the slices that it was asked for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -50,7 +50,7 @@ impl KafkaFetch {
             answer.parts.into_iter().map(|part| (part.partition.clone(), part)).collect();
         // Else a part without records may be one for which there was no room.
         let nothing_at_all = parts.values().all(|part| part.records.is_empty());
-        let mut served = Vec::new();
+        let mut served = HashSet::new();
         for (index, offset) in &asked.slices {
             let slice = &mut self.slices[*index];
             // Stopped meanwhile.
@@ -74,11 +74,10 @@ impl KafkaFetch {
                 continue;
             }
             if self.take_part(*index, asked, part) {
-                served.push(*index);
+                served.insert(*index);
             }
         }
-        let is_served = |index: &usize| served.contains(index);
-        self.order.sort_by_key(is_served);
+        self.order.sort_by_key(|index| served.contains(index));
     }
 
     /// Takes what an answer holds of one slice; answers whether that is anything.

@@ -1,6 +1,7 @@
 //! `KafkaSource` against the in-memory broker, which is a second reading of the protocol: what
 //! real brokers seldom do.
 
+mod batches;
 mod fetch;
 mod hazards;
 mod lab;
