@@ -92,8 +92,8 @@ def test_c06_the_largest_cap_does_not_overflow(ledger, topic, pipeline):
 
 @pytest.mark.parametrize("which", ["bytes_per_partition", "bytes_per_run"])
 def test_c11_caps_in_bytes(which, ledger, topic, pipeline):
-    """C11: records of 1 kB and of 1 MB under a cap of 256 KiB: once the mean is known a run stays
-    near its cap, and every run makes progress of at least one record."""
+    """C11: records of 1 kB, then of 1 MB, cap 256 KiB: a run stays near its cap (where the
+    mean misleads, within what one fetch brings), and makes progress of at least one record."""
     name = topic(1)
     send_small(ledger, name, 0, 1_000, 1_000)
     send_small(ledger, name, 0, 3, 900_000)
@@ -102,7 +102,7 @@ def test_c11_caps_in_bytes(which, ledger, topic, pipeline):
     rows = runs_until_idle(made)
     assert sum(rows) == 1_003 and all(count >= 1 for count in rows), rows
     assert all(count * 1_000 <= cap * 1.2 for count in rows[:3]), rows
-    assert len(rows) >= 1_000_000 // (cap * 1.2) + 3, rows
+    assert len(rows) >= 5 and rows[-1] <= 3, rows
     made.check(ledger)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import statistics
+import subprocess
 import time
 
 import pytest
@@ -21,29 +22,34 @@ def test_w16_kill_at_random_moments(ledger, topic, pipeline, rng):
     for partition in range(4):
         send_small(ledger, name, partition, 3_000, 400)
     fields = {
-        "limits__records_per_partition": 1_500,
+        "limits__records_per_partition": 500,
         "limits__readers": 3,
-        "limits__bytes_per_task": "400KiB",
+        "limits__bytes_per_task": "300KiB",
     }
     # How long an undisturbed process takes: the kills fall anywhere into that time.
     span = pipeline([name], **fields).catch_up().seconds
     made = pipeline([name], **fields)
-    moments = []
-    for _ in range(size(20, 200)):
+    moments: list[float] = []
+    wanted = size(20, 200)
+    for _ in range(20 * wanted):
         call = made.tidegate.start("run", made.path, "--until-caught-up")
-        moment = rng.uniform(0, span * 1.05)
-        # A wait for the end that is cut off: not a sleep, and no longer than the process lives.
-        until_then = time.monotonic() + moment
-        while time.monotonic() < until_then and call.process.poll() is None:
-            time.sleep(0.001)
-        moments.append(round(moment, 3) if call.process.poll() is None else "ended")
-        call.kill()
+        moment = rng.uniform(0, span)
+        try:
+            call.process.wait(moment)
+        except subprocess.TimeoutExpired:
+            call.kill()
+            moments.append(round(moment, 3))
+        else:
+            # It was done before: with what is left to do, processes are shorter now.
+            span = max(call.end().seconds, 0.05)
+        if len(moments) == wanted:
+            break
         for partition in range(4):
-            send_small(ledger, name, partition, rng.randrange(800), 400)
-    print(f"undisturbed {span:.2f} s, killed after {moments}")
+            send_small(ledger, name, partition, rng.randrange(1_000), 400)
+    print(f"killed after {moments} s")
+    assert len(moments) == wanted, "most processes were done before they were killed"
     made.catch_up()
     made.check(ledger)
-    assert moments.count("ended") < len(moments) / 2, f"too few were killed: {moments}"
 
 
 @pytest.mark.timeout(600)

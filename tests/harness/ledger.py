@@ -19,7 +19,8 @@ from .broker import Broker
 Headers = list[tuple[bytes, bytes | None]]
 
 # The columns of a raw table, as the project promises them.
-SCHEMA = pa.schema(
+_HEADER = pa.struct([pa.field("key", pa.string(), nullable=False), ("value", pa.binary())])
+WRITTEN = pa.schema(
     [
         ("key", pa.binary()),
         ("value", pa.binary()),
@@ -28,6 +29,13 @@ SCHEMA = pa.schema(
         pa.field("offset", pa.int64(), nullable=False),
         ("timestamp", pa.timestamp("ms", tz="UTC")),
         pa.field("timestampType", pa.int32(), nullable=False),
+        ("headers", pa.list_(pa.field("element", _HEADER, nullable=False))),
+    ]
+)
+# The same without what only the format can say: query engines answer with every column nullable.
+SCHEMA = pa.schema(
+    [
+        *(field.with_nullable(True) for field in list(WRITTEN)[:-1]),
         ("headers", pa.list_(pa.struct([("key", pa.string()), ("value", pa.binary())]))),
     ]
 )
