@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
+import sys
 
 import pytest
 from harness.pipeline import Pipeline
@@ -105,17 +105,26 @@ def test_what_cannot_be_honoured_is_refused(what: str, pipeline):
     fields, path = UNSUPPORTED[what]
     made = pipeline(["rides"], **fields)
     ended = made.run(code=USAGE)
-    assert path in ended.err and not made.destination.exists(), ended.err
+    assert path in ended.err, ended.err
+    assert [entry.name for entry in made.path.parent.iterdir()] == [made.path.name]
 
 
-def peak_kib(made: Pipeline, *arguments: str) -> int:
+# A process of its own between the tests and the binary: a child's peak memory never reads as less
+# than that of its parent.
+MEASURE = """
+import resource, subprocess, sys
+ended = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(ended.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def peak_kib(made: Pipeline) -> int:
     """The highest resident memory of one `tidegate run`, which must end well."""
-    command = [str(made.tidegate.path), "run", str(made.path), *arguments]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return used.ru_maxrss
+    command = [sys.executable, "-c", MEASURE, str(made.tidegate.path), "run", str(made.path)]
+    measured = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    code, peak = map(int, measured.stdout.split())
+    assert code == 0
+    return peak
 
 
 def test_memory_does_not_grow_with_the_data(pipeline, rides):
@@ -124,7 +133,8 @@ def test_memory_does_not_grow_with_the_data(pipeline, rides):
     quarter = peak_kib(pipeline([rides.topic], **fields))
     whole = peak_kib(pipeline([rides.topic], limits__readers=1))
     print(f"peak RSS {quarter // 1024} MiB for a quarter, {whole // 1024} MiB for the whole")
-    assert whole < quarter * 1.25
+    # Buffers that grow to their size while the first files are made leave some room.
+    assert whole < quarter * 1.5 and whole < 200_000
 
 
 def test_a_silent_broker_does_not_hang_a_run(tidegate: Tidegate, tmp_path):
