@@ -1,10 +1,10 @@
 //! What the planner asks of Kafka, and how far behind that shows the pipeline to be.
 
 use super::planner::PlannerPorts;
-use super::state::load_checkpoint;
+use super::state::{load_checkpoint, load_head};
 use crate::documents::{Checkpoint, CheckpointEntry, Head, PartitionState, PlannedEnd};
 use crate::error::{Context, Error, Result};
-use crate::planning::{self, Lag, NewRun};
+use crate::planning::{self, Lag, NewRun, PlannedRun};
 use crate::ports::{Clock, LogSource, Observation, ObserveRequest, PartitionEpoch, StateStore};
 use crate::spec::{Spec, Start};
 use crate::time::{Deadline, Millis};
@@ -46,6 +46,32 @@ pub async fn observe_lag<S: StateStore, L: LogSource, I, C: Clock>(
     let planned = planning::plan(spec, &checkpoint, &seen, &new)?;
     let entries = checkpoint.with(&planned.plan.entries);
     Ok(LagReport::new(entries, planned.plan.ends, new.now))
+}
+
+/// What a tick would find and do.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// The head; none before the first run.
+    pub head: Option<Head>,
+    /// The run that a tick would open, if none is open and it is not paused.
+    pub planned: PlannedRun,
+    /// How far behind the pipeline is.
+    pub lag: LagReport,
+}
+
+/// Plans a run as [`super::tick`] would, and changes nothing.
+pub async fn preview<S: StateStore, L: LogSource, I, C: Clock>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    spec: &Spec,
+    deadline: Deadline,
+) -> Result<Preview> {
+    let head = load_head(ports.state, &spec.pipeline, deadline).await?.map(|loaded| loaded.head);
+    let (checkpoint, seen) = observe(ports, spec, head.as_ref(), deadline).await?;
+    let new = new_run(ports, head.as_ref());
+    let planned = planning::plan(spec, &checkpoint, &seen, &new)?;
+    let entries = checkpoint.with(&planned.plan.entries);
+    let lag = LagReport::new(entries, planned.plan.ends.clone(), new.now);
+    Ok(Preview { head, planned, lag })
 }
 
 pub(super) async fn observe<S: StateStore, L: LogSource, I, C>(
