@@ -9,9 +9,9 @@ mod count;
 mod entries;
 mod files;
 
-pub use check::{check_footer, check_output};
+pub use check::{Fault, check_footer, check_output};
 pub use compose::{Settled, Situation, lay_out, settle};
-pub use count::TaskResult;
+pub use count::{Aside, TaskResult};
 
 #[cfg(test)]
 mod tests;

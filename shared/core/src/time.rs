@@ -35,6 +35,13 @@ impl Deadline {
         std::cmp::min(self, other)
     }
 
+    /// So much earlier.
+    #[must_use]
+    pub fn earlier_by(self, margin: Duration) -> Self {
+        let millis = i64::try_from(margin.as_millis()).unwrap_or(i64::MAX);
+        Self(Millis(self.0.0.saturating_sub(millis)))
+    }
+
     /// What is left at `now`: zero once it has passed.
     pub fn remaining(self, now: Millis) -> Duration {
         self.0.since(now)

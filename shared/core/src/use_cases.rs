@@ -18,7 +18,7 @@ mod state;
 use std::time::Duration;
 
 pub use finalizer::{Committed, FinalizeOutcome, FinalizerPorts, Unfinished, finalize};
-pub use observing::{LagReport, observe_lag};
+pub use observing::{LagReport, Preview, observe_lag, preview};
 pub use planner::{PlannerPorts, TickOutcome, TickReport, tick};
 pub use reader::{ReadOutcome, ReaderPorts, TaskSummary, read_task};
 pub use state::{load_checkpoint, load_head, load_plan, load_task, set_paused};
@@ -35,6 +35,9 @@ pub struct Settings {
     pub document_expiry: Duration,
     /// How much earlier than its deadline a reader stops to fetch.
     pub reader_margin: Duration,
+    /// How much earlier than its deadline a finalizer or a reader stops to work, so that there is
+    /// time for a last word: a mark, a lease given back.
+    pub last_word: Duration,
     /// How long a reader waits for progress.
     pub no_progress: Duration,
     /// Heap bytes that a reader's open files may hold together.
@@ -53,6 +56,7 @@ impl Default for Settings {
             finalizing_lease: 16 * MINUTE,
             document_expiry: Duration::from_secs(365 * 86_400),
             reader_margin: MINUTE,
+            last_word: Duration::from_secs(5),
             no_progress: MINUTE,
             staging_bytes_max: 64 << 20,
             open_files_max: 1_024,

@@ -60,6 +60,8 @@ pub struct OpenRun {
     pub chain: u32,
     /// The attempt of each task that was started last, from 1.
     pub attempts: Vec<u32>,
+    /// The tasks that read a quarantined partition.
+    pub quarantined: Vec<u32>,
     /// Whoever started the readers, until their time is over.
     pub reading: Lease,
     /// Whoever finalizes.

@@ -65,7 +65,15 @@ pub struct Accounting {
 impl Accounting {
     /// How many offsets are accounted for.
     pub fn offsets(&self) -> u64 {
-        self.rows + self.dead_letters + self.filtered + self.markers + self.aborted + self.compacted
+        let terms = [
+            self.rows,
+            self.dead_letters,
+            self.filtered,
+            self.markers,
+            self.aborted,
+            self.compacted,
+        ];
+        terms.into_iter().fold(0, u64::saturating_add)
     }
 }
 

@@ -35,9 +35,7 @@ pub struct Plan {
     pub tasks: u32,
     /// SHA-256 of each task's document.
     pub task_hashes: Vec<String>,
-    /// Which tasks read a quarantined partition.
-    pub quarantined_tasks: Vec<u32>,
-    /// Fingerprint of the schema of each table that the run writes.
+    /// Name of the schema of each table that the run writes.
     pub schemas: Vec<(String, String)>,
     /// Offsets that are passed over, because they are gone (policy `skip`).
     pub losses: Vec<Loss>,

@@ -1,62 +1,75 @@
 //! Whether an output can be believed. Who finds a fault sets the task aside: what it read is
 //! read again.
 
-use crate::documents::{Output, PlannedSlice, StagedFile, Task};
+use crate::documents::{Output, PlannedSlice, SliceOutput, StagedFile, Task};
 use crate::names;
 use crate::ports::FileFooter;
 use crate::words::{PipelineName, RunNumber};
 
+/// What is wrong with an output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The slice that is to blame (index in the task); none: the output as a whole.
+    pub slice: Option<u32>,
+    /// What is wrong.
+    pub message: String,
+}
+
 /// Checks an output against its task: every offset accounted for, every row in a staged file.
-/// The error says what is wrong.
 pub fn check_output(
     pipeline: &PipelineName,
     run: RunNumber,
     task: &Task,
     output: &Output,
-) -> Result<(), String> {
+) -> Result<(), Fault> {
     if output.abandoned.is_some() {
         return Ok(());
     }
+    let whole = |message| Fault { slice: None, message };
     if output.task != task.task || output.slices.len() != task.slices.len() {
-        return Err(format!(
+        return Err(whole(format!(
             "it reports {} slices of task {}, and task {} has {}",
             output.slices.len(),
             output.task,
             task.task,
             task.slices.len()
-        ));
+        )));
     }
+    let mut staged = vec![0_u64; task.slices.len()];
     for file in &output.files {
         check_file(pipeline, run, task, output, file)
-            .map_err(|fault| format!("staged file {}: {fault}", file.path))?;
+            .map_err(|fault| whole(format!("staged file {}: {fault}", file.path)))?;
+        for slice in &file.slices {
+            let rows = &mut staged[index(slice.slice)];
+            *rows = rows.saturating_add(slice.rows);
+        }
     }
-    for (at, (planned, read)) in task.slices.iter().zip(&output.slices).enumerate() {
-        let (start, end) = (planned.range.start(), planned.range.end());
-        let slice = format!("{} {}", planned.partition, planned.range);
-        if !(start..=end).contains(&read.reached) {
-            return Err(format!("{slice}: it reached {}", read.reached));
-        }
-        let (crossed, accounted) = (read.reached.abs_diff(start), read.accounting.offsets());
-        if crossed != accounted {
-            return Err(format!(
-                "{slice}: {crossed} offsets up to {} were crossed, and {accounted} are accounted \
-                 for",
-                read.reached
-            ));
-        }
-        let staged: u64 = output
-            .files
-            .iter()
-            .flat_map(|file| &file.slices)
-            .filter(|staged| usize::try_from(staged.slice) == Ok(at))
-            .map(|staged| staged.rows)
-            .sum();
-        if staged != read.accounting.rows {
-            return Err(format!(
-                "{slice}: {} rows were read, and {staged} are in staged files",
-                read.accounting.rows
-            ));
-        }
+    for (at, ((planned, read), staged)) in
+        (0..).zip(task.slices.iter().zip(&output.slices).zip(staged))
+    {
+        check_slice(planned, read, staged).map_err(|fault| Fault {
+            slice: Some(at),
+            message: format!("{} {}: {fault}", planned.partition, planned.range),
+        })?;
+    }
+    Ok(())
+}
+
+fn check_slice(planned: &PlannedSlice, read: &SliceOutput, staged: u64) -> Result<(), String> {
+    let (start, end) = (planned.range.start(), planned.range.end());
+    if !(start..=end).contains(&read.reached) {
+        return Err(format!("it reached {}", read.reached));
+    }
+    let (crossed, accounted) = (read.reached.abs_diff(start), read.accounting.offsets());
+    if crossed != accounted {
+        return Err(format!(
+            "{crossed} offsets up to {} were crossed, and {accounted} are accounted for",
+            read.reached
+        ));
+    }
+    if staged != read.accounting.rows {
+        let rows = read.accounting.rows;
+        return Err(format!("{rows} rows were read, and {staged} are in staged files"));
     }
     Ok(())
 }
@@ -76,7 +89,9 @@ fn check_file(
     if rows != file.rows {
         return Err(format!("its slices have {rows} rows, and it has {}", file.rows));
     }
-    let index = |slice: u32| usize::try_from(slice).unwrap_or(usize::MAX);
+    if file.slices.is_empty() {
+        return Err("it holds rows of no slice".to_owned());
+    }
     for staged in &file.slices {
         let planned = task.slices.get(index(staged.slice));
         let read = output.slices.get(index(staged.slice));
@@ -101,6 +116,10 @@ fn check_file(
         }
     }
     Ok(())
+}
+
+fn index(slice: u32) -> usize {
+    usize::try_from(slice).unwrap_or(usize::MAX)
 }
 
 /// Slices that lead share the files of their table; any other has files of its own.

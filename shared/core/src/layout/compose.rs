@@ -1,5 +1,7 @@
 //! A run's layout, or that it needs none.
 
+use std::collections::BTreeSet;
+
 use super::count::{TaskResult, count};
 use super::{entries, files};
 use crate::documents::{Checkpoint, CheckpointEntry, FORMAT, Layout, LayoutRef, Plan, SetAside};
@@ -56,10 +58,8 @@ pub fn lay_out(
     let counted = count(results);
     let mut entries = entries::changed(plan, base, &counted);
     let untold = base.entries.iter().filter(|entry| entry.untold);
-    let untold: Vec<_> = untold
-        .filter(|entry| entries.iter().all(|other| other.partition != entry.partition))
-        .cloned()
-        .collect();
+    let told: BTreeSet<_> = entries.iter().map(|entry| entry.partition.clone()).collect();
+    let untold: Vec<_> = untold.filter(|entry| !told.contains(&entry.partition)).cloned().collect();
     entries.extend(untold);
     entries.iter_mut().for_each(|entry| entry.untold = false);
     entries.sort_by(|a, b| a.partition.cmp(&b.partition));
@@ -67,7 +67,8 @@ pub fn lay_out(
         files::data_files(&plan.pipeline, plan.run, results, &counted, situation.target_bytes);
     let aside = |result: &TaskResult| {
         let abandoned = result.output.abandoned.as_ref().map(|cause| cause.message.clone());
-        let cause = result.set_aside.clone().or(abandoned)?;
+        let aside = result.set_aside.as_ref().map(|aside| aside.cause.message.clone());
+        let cause = aside.or(abandoned)?;
         Some(SetAside { task: result.task.task, cause })
     };
     Layout {

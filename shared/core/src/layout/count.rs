@@ -14,7 +14,16 @@ pub struct TaskResult {
     /// What was reported.
     pub output: Output,
     /// Why it does not count, if it does not.
-    pub set_aside: Option<String>,
+    pub set_aside: Option<Aside>,
+}
+
+/// Why a task's output does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aside {
+    /// Why.
+    pub cause: Cause,
+    /// The slices that are to blame (indexes in the task); none: the task as a whole.
+    pub slices: Vec<u32>,
 }
 
 /// What a partition's slices come to.
@@ -66,7 +75,9 @@ fn count_partition(
     for (at, slice, of) in slices {
         let read = usize::try_from(*at).ok().and_then(|at| of.output.slices.get(at));
         let Some(read) = read.filter(|_| of.set_aside.is_none()) else {
-            result.cause = of.output.abandoned.clone();
+            let blamed = of.set_aside.as_ref().filter(|aside| aside.slices.contains(at));
+            result.cause = blamed.map(|aside| aside.cause.clone());
+            result.cause = result.cause.or_else(|| of.output.abandoned.clone());
             break;
         };
         if slice.range.start() != position {

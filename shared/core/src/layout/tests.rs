@@ -111,7 +111,6 @@ fn plan(tasks: u32) -> Plan {
         cluster_id: Some("c".to_owned()),
         tasks,
         task_hashes: Vec::new(),
-        quarantined_tasks: Vec::new(),
         schemas: Vec::new(),
         losses: Vec::new(),
         entries: Vec::new(),
@@ -163,11 +162,24 @@ fn w11_a_task_that_is_set_aside_moves_nothing_and_the_others_commit() {
         result(0, vec![slice(0, 0, 10, true)], &[10]),
         result(1, vec![slice(1, 0, 5, true)], &[5]),
     ];
-    results[0].set_aside = Some("its staged file is gone".to_owned());
+    let cause = Cause { kind: ErrorKind::Unavailable, message: "a file is gone".to_owned() };
+    results[0].set_aside = Some(Aside { cause, slices: Vec::new() });
     let layout = laid_out(&results, 1_000);
     assert_eq!(layout.slices.len(), 1);
     assert_eq!(layout.set_aside.len(), 1);
     assert_eq!(layout.files.iter().map(|file| file.rows).sum::<u64>(), 5);
+}
+
+/// Who is to blame for a task that is set aside is quarantined, so that the others get through.
+#[test]
+fn a_slice_that_does_not_add_up_quarantines_its_partition_alone() {
+    let mut results = vec![result(0, vec![slice(0, 0, 9, true), slice(1, 0, 9, true)], &[9, 9])];
+    let cause = Cause { kind: ErrorKind::Corrupt, message: "8 accounted for".to_owned() };
+    results[0].set_aside = Some(Aside { cause, slices: vec![1] });
+    let layout = laid_out(&results, 1_000);
+    assert!(layout.slices.is_empty());
+    assert_eq!(layout.entries.len(), 1);
+    assert_eq!(entry_of(&layout.entries, 1).state.name(), "quarantined");
 }
 
 #[test]
@@ -315,7 +327,7 @@ fn a02_an_output_that_does_not_add_up_is_refused() {
         let mut bad = good.clone();
         sabotage(&mut bad);
         let found = check(&bad).expect_err(fault);
-        assert!(found.contains(fault), "{found}");
+        assert!(found.message.contains(fault), "{found:?}");
     }
 }
 
@@ -324,5 +336,5 @@ fn a_slice_that_does_not_lead_has_files_of_its_own() {
     let mut shared = result(0, vec![slice(0, 0, 4, true), slice(1, 4, 8, false)], &[4, 8]);
     shared.output.files[1].group = 0;
     let found = check_output(&pipeline(), RunNumber(2), &shared.task, &shared.output);
-    assert!(found.expect_err("it shares").contains("may not hold rows"));
+    assert!(found.expect_err("it shares").message.contains("may not hold rows"));
 }

@@ -31,6 +31,8 @@ pub struct PlannedRun {
     pub plan: Plan,
     /// Its tasks.
     pub tasks: Vec<Task>,
+    /// The tasks that read a quarantined partition.
+    pub quarantined: Vec<u32>,
 }
 
 impl PlannedRun {
@@ -50,6 +52,7 @@ pub fn plan(
     let mut draft = Draft::default();
     let mut candidates = Vec::new();
     draft.missing_topics(seen);
+    draft.vanished(spec, checkpoint, seen);
     for observed in &seen.partitions {
         let judged = judge(Case {
             spec,
@@ -60,7 +63,7 @@ pub fn plan(
         })?;
         candidates.extend(draft.take(spec, judged));
     }
-    let candidates = draft.without_waiting(spec, new.now, candidates);
+    let candidates = draft.without_waiting(spec, checkpoint, new.now, candidates);
     let (quarantined, fine): (Vec<_>, Vec<_>) = candidates
         .into_iter()
         .partition(|c| matches!(c.entry.state, PartitionState::Quarantined(_)));

@@ -9,10 +9,11 @@ use super::compose::{NewRun, PlannedRun};
 use super::judge::Judged;
 use super::pack::{self, Item, Piece};
 use crate::documents::{
-    self, CheckpointEntry, FORMAT, LeftOut, Loss, PartitionState, Plan, PlannedEnd, PlannedSlice,
-    Task, Why,
+    self, Checkpoint, CheckpointEntry, FORMAT, LeftOut, Loss, PartitionState, Plan, PlannedEnd,
+    PlannedSlice, Task, Why,
 };
-use crate::ports::Observation;
+use crate::error::ErrorKind;
+use crate::ports::{Cause, Observation};
 use crate::spec::Spec;
 use crate::time::Millis;
 use crate::words::OffsetRange;
@@ -54,11 +55,38 @@ impl Draft {
         }));
     }
 
+    /// Leaves out what the checkpoint knows and Kafka no longer does.
+    pub(super) fn vanished(&mut self, spec: &Spec, checkpoint: &Checkpoint, seen: &Observation) {
+        let there: BTreeSet<_> = seen.partitions.iter().map(|p| &p.partition).collect();
+        let missing: BTreeSet<&str> =
+            seen.topics_missing.iter().map(|(topic, _)| topic.as_str()).collect();
+        for entry in &checkpoint.entries {
+            let partition = &entry.partition;
+            let told = there.contains(partition) || missing.contains(&*partition.topic);
+            if told || !spec.topics.matches(&partition.topic) {
+                continue;
+            }
+            let message = format!(
+                "{partition} is no longer there: its checkpoint is {}, and what came behind it \
+                 is lost",
+                entry.offset
+            );
+            let cause = Cause { kind: ErrorKind::DataLoss, message: message.clone() };
+            let (topic, index) = (&partition.topic, Some(partition.partition));
+            self.leave_out(topic, index, Why::Unobserved(cause), &message);
+        }
+    }
+
     /// Takes what a judgement says; answers the partition if there is something to read.
     pub(super) fn take(&mut self, spec: &Spec, judged: Judged) -> Option<Candidate> {
         let table = judged.entry.as_ref().map(|entry| spec.table_of(&entry.partition.topic));
         if let (Some(Err(error)), Some(entry)) = (&table, &judged.entry) {
-            self.leave_out(&entry.partition.topic, None, Why::Table, error.message());
+            let topic = &entry.partition.topic;
+            let told = |out: &LeftOut| out.topic == *topic && out.why == Why::Table;
+            // Partitions come topic by topic: once is enough.
+            if !self.left_out.last().is_some_and(told) {
+                self.leave_out(topic, None, Why::Table, error.message());
+            }
             return None;
         }
         self.ends.extend(judged.end);
@@ -83,25 +111,29 @@ impl Draft {
 
     fn leave_out(&mut self, topic: &Arc<str>, partition: Option<i32>, why: Why, message: &str) {
         let topic = Arc::clone(topic);
-        let left_out = LeftOut { topic, partition, why, message: message.to_owned() };
-        if !self.left_out.contains(&left_out) {
-            self.left_out.push(left_out);
-        }
+        self.left_out.push(LeftOut { topic, partition, why, message: message.to_owned() });
     }
 
     /// Leaves out the topics that wait for `batching`.
     pub(super) fn without_waiting(
         &mut self,
         spec: &Spec,
+        checkpoint: &Checkpoint,
         now: Millis,
         candidates: Vec<Candidate>,
     ) -> Vec<Candidate> {
+        // A topic was last read when any partition of it was, pending or not.
+        let mut last_read: BTreeMap<&str, Option<Millis>> = BTreeMap::new();
+        for entry in &checkpoint.entries {
+            let at = last_read.entry(&entry.partition.topic).or_default();
+            *at = (*at).max(entry.last_read);
+        }
         let pending: Vec<_> = candidates
             .iter()
             .map(|c| Pending {
                 topic: Arc::clone(&c.entry.partition.topic),
                 bytes: c.pending.count().saturating_mul(c.mean_bytes()),
-                last_read: c.entry.last_read,
+                last_read: last_read.get(&*c.entry.partition.topic).copied().flatten(),
             })
             .collect();
         let waiting = batching::waiting(&spec.batching, now, &pending);
@@ -232,7 +264,7 @@ impl Draft {
         seen: &Observation,
         new: &NewRun,
         tasks: Vec<Task>,
-        quarantined_tasks: Vec<u32>,
+        quarantined: Vec<u32>,
     ) -> PlannedRun {
         let canonical = spec.to_json();
         let tables: BTreeSet<_> =
@@ -255,7 +287,6 @@ impl Draft {
                 .iter()
                 .map(|task| documents::hash(&documents::encode(task)))
                 .collect(),
-            quarantined_tasks,
             schemas: tables.iter().map(schema).collect(),
             losses: self.losses,
             entries: self.entries,
@@ -263,7 +294,7 @@ impl Draft {
             ends: self.ends,
             left_out: self.left_out,
         };
-        PlannedRun { plan, tasks }
+        PlannedRun { plan, tasks, quarantined }
     }
 }
 

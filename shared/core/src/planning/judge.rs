@@ -67,14 +67,25 @@ pub(super) fn judge(case: Case<'_>) -> Result<Judged> {
         return Ok(go_on(case, entry, true, offsets, end));
     };
     if let PartitionState::Stopped { stop, message } = &known.state {
-        let skips = *stop == StopCause::Lost && case.spec.on_data_loss == OnDataLoss::Skip;
-        if !skips {
+        if !goes_on_again(case, known, *stop) {
             let standing = Err(left_out(observed, Why::Stopped, message.clone()));
             let entry = Some(known.clone());
             return Ok(Judged { entry, changed: false, loss: None, end: Some(end), standing });
         }
     }
     Ok(identify(case, known, offsets, end))
+}
+
+/// Whether what stopped a partition is gone: the policy is another one, or the topic that the
+/// entry knows is back (ids are never used again, so it was the wrong cluster that was seen).
+fn goes_on_again(case: Case<'_>, known: &CheckpointEntry, stop: StopCause) -> bool {
+    match stop {
+        StopCause::Lost => case.spec.on_data_loss == OnDataLoss::Skip,
+        StopCause::Recreated => {
+            known.topic_id.is_some() && known.topic_id == case.observed.topic_id
+        }
+        StopCause::Truncated => false,
+    }
 }
 
 /// Whether the topic is the one that the entry knows, and then whether its log is.
@@ -114,6 +125,14 @@ fn identify(
             };
             let standing = Err(left_out(case.observed, Why::Unobserved(cause), message));
             return Judged { entry: Some(entry), changed, loss: None, end: Some(end), standing };
+        }
+        (None, None) if !case.same_cluster => {
+            let message = format!(
+                "{} is on another cluster than before, and neither gives topic ids: offset {} \
+                 means nothing there; `tidegate reset` decides where to go on",
+                known.partition, known.offset
+            );
+            return stop(case, entry, end, StopCause::Recreated, message);
         }
         (Some(_), Some(_)) | (None, None) => {}
     }
@@ -232,7 +251,8 @@ fn new_entry(case: Case<'_>, offsets: PartitionOffsets) -> Result<CheckpointEntr
             ours.map_or(offsets.log_start, |(_, _, offset)| *offset)
         }
     };
-    if offset > offsets.high_watermark {
+    let given = matches!(case.spec.start, Start::Offsets(_));
+    if given && offset > offsets.high_watermark {
         let partition = &observed.partition;
         return Err(Error::config(format!(
             "start.{}.{}: {offset} lies beyond the end of the log, {}: give an offset up to \

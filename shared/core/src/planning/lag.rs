@@ -55,6 +55,8 @@ fn of(entry: Option<&CheckpointEntry>, end: &PlannedEnd, now: Millis) -> Lag {
     } else {
         read_last.or(end.log_start_time)
     };
+    // The bound of last resort: what is pending came after the partition was last read.
+    let oldest = oldest.or(entry.and_then(|entry| entry.last_read));
     Lag { records, seconds: oldest.map_or(0, |at| now.since(at).as_secs()) }
 }
 

@@ -28,27 +28,35 @@ pub(super) async fn write_checkpoint<S: StateStore, O, J, I, C>(
     let hash = match written.while_doing(|| format!("write {document}"))? {
         Written::Ours => ours,
         Written::Stands(bytes) => {
-            Checkpoint::decode(&bytes)?;
+            let places = |c: &Checkpoint| -> Vec<_> {
+                c.entries.iter().map(|e| (e.partition.clone(), e.offset)).collect()
+            };
+            if places(&Checkpoint::decode(&bytes)?) != places(checkpoint) {
+                return Err(Error::corrupt(format!(
+                    "{document} of {} stands, and its offsets are not those of the run's layout",
+                    work.plan.pipeline
+                )));
+            }
             documents::hash(&bytes)
         }
     };
     Ok(CheckpointRef { run, plan, hash })
 }
 
-/// The commit; false if another finalizer was faster.
+/// The commit; answers the newest spec, or none if another finalizer was faster.
 pub(super) async fn commit<S: StateStore, O, J, I, C: Clock>(
     ports: &FinalizerPorts<'_, S, O, J, I, C>,
     work: &Work,
     checkpoint: &CheckpointRef,
     layout: Option<&LayoutRef>,
     deadline: Deadline,
-) -> Result<bool> {
+) -> Result<Option<serde_json::Value>> {
     for _ in 0..CONFLICTS_MAX {
         let loaded = load_head(ports.state, &work.plan.pipeline, deadline).await?;
-        let Some(LoadedHead { version, mut head }) = loaded else { return Ok(false) };
+        let Some(LoadedHead { version, mut head }) = loaded else { return Ok(None) };
         let ours = (work.open.run, work.open.plan);
         if head.open.as_ref().map(|open| (open.run, open.plan)) != Some(ours) {
-            return Ok(false);
+            return Ok(None);
         }
         head.checkpoint = Some(checkpoint.clone());
         if let Some(layout) = layout {
@@ -58,7 +66,7 @@ pub(super) async fn commit<S: StateStore, O, J, I, C: Clock>(
         head.open = None;
         let swapped = swap_head(ports.state, ports.clock, Some(version), &mut head, deadline).await;
         if swapped.while_doing(|| format!("commit run {}", work.open.run))?.is_some() {
-            return Ok(true);
+            return Ok(Some(head.spec));
         }
     }
     Err(Error::conflict(format!("the head of {} changes all the time", work.plan.pipeline)))
@@ -69,16 +77,14 @@ pub(super) async fn go_on<S: StateStore, O, J, I: Invoker, C: Clock>(
     ports: &FinalizerPorts<'_, S, O, J, I, C>,
     work: &Work,
     done: &Committed,
+    spec: &serde_json::Value,
     deadline: Deadline,
 ) -> Result<()> {
     let pipeline = &work.plan.pipeline;
-    let moved = done.entries.iter().any(|entry| {
-        work.base.entry(&entry.partition).is_none_or(|before| before.offset != entry.offset)
-    });
-    let spec = Spec::from_value(&work.head.spec)?;
     let chain = work.open.chain + 1;
-    if spec.catch_up && done.backlog && moved && chain < CHAIN_MAX {
-        let event = PlannerEvent { spec: work.head.spec.clone(), mode: PlannerMode::Tick, chain };
+    let catches_up = Spec::from_value(spec)?.catch_up;
+    if catches_up && done.backlog && done.moved > 0 && chain < CHAIN_MAX {
+        let event = PlannerEvent { spec: spec.clone(), mode: PlannerMode::Tick, chain };
         ports.invoker.start_planner(&event, deadline).await?;
     }
     let Some(base) = &work.plan.base else { return Ok(()) };

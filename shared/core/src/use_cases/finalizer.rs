@@ -1,9 +1,11 @@
 //! *Finalize a run*: lay it out, publish it, commit it, tidy up.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use futures_util::future::try_join_all;
 
 use super::commit::{commit, delete_staged, give_back, go_on, write_checkpoint};
-use super::layouts::{StandingLayout, layout, reference};
+use super::layouts::{self, StandingLayout, reference};
 use super::publish::{Published, publish, write_manifest};
 use super::state::{
     LoadedHead, load_checkpoint, load_head, load_output, load_plan, load_task, swap_head,
@@ -101,7 +103,7 @@ pub struct Unfinished {
 }
 
 /// An open run, ready to be settled.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Work {
     /// The head whose finalizing lease is ours.
     pub(super) head: Head,
@@ -109,6 +111,8 @@ pub(super) struct Work {
     pub(super) plan: Plan,
     pub(super) base: Checkpoint,
     pub(super) results: Vec<TaskResult>,
+    /// Data files that this finalizer made appear.
+    pub(super) published: AtomicU64,
 }
 
 /// Finalizes a run.
@@ -133,13 +137,13 @@ where
         Ok(work) => work,
         Err(outcome) => return Ok(outcome),
     };
-    let mut published = 0;
-    let settled = settle_run(ports, &work, event.set_aside, &mut published, deadline).await;
-    match settled {
+    let work_by = deadline.earlier_by(ports.settings.last_word);
+    match settle_run(ports, &work, event.set_aside, work_by).await {
         Ok(outcome) => Ok(outcome),
         Err(error) => {
             // The lease only saves money: that giving it back fails costs a wait.
             let _ = give_back(ports, event, deadline).await;
+            let published = work.published.load(Ordering::Relaxed);
             if error.kind() == ErrorKind::OutOfTime && published > 0 {
                 ports.invoker.start_finalizer(event, deadline).await?;
             }
@@ -183,7 +187,7 @@ async fn begin<S: StateStore, O, J, I, C: Clock>(
         let swapped =
             swap_head(ports.state, ports.clock, Some(version), &mut head, deadline).await?;
         if swapped.is_some() {
-            return Ok(Ok(Work { head, open, plan, base, results }));
+            return Ok(Ok(Work { head, open, plan, base, results, published: AtomicU64::new(0) }));
         }
     }
     Err(Error::conflict(format!("the head of {} changes all the time", event.pipeline)))
@@ -233,7 +237,6 @@ async fn settle_run<S, O, J, I, C>(
     ports: &FinalizerPorts<'_, S, O, J, I, C>,
     work: &Work,
     set_aside: bool,
-    published: &mut usize,
     deadline: Deadline,
 ) -> Result<FinalizeOutcome>
 where
@@ -244,18 +247,28 @@ where
     C: Clock,
 {
     let mut done = summary(work);
-    let (entries, cluster_id, standing) = match settle(&work.plan, &work.base, &work.results) {
-        Settled::Nothing { entries } => (entries, work.plan.cluster_id.clone(), None),
-        Settled::NeedsLayout => {
-            let standing = layout(ports, work, set_aside, deadline).await?;
-            let joined = &mut done.joined;
-            let all = publish(ports, work, &standing, joined, published, deadline).await?;
-            let Published::All(sizes) = all else { return Ok(FinalizeOutcome::Stale) };
-            let manifest = write_manifest(ports, &standing, &sizes, deadline).await?;
-            done.told(&standing, manifest.files.iter().map(|file| file.bytes).sum());
-            let layout = &standing.layout;
-            (layout.entries.clone(), layout.cluster_id.clone(), Some(standing))
+    let settled = settle(&work.plan, &work.base, &work.results);
+    let found = layouts::find(ports, work, deadline).await;
+    let standing = match (found, settled) {
+        // What stands counts, whatever this version of the code would have made of the run.
+        (Ok(Some(standing)), _) => Ok(standing),
+        // Neither a right that is missing nor a store that is away may keep such a run open.
+        (Ok(None) | Err(_), Settled::Nothing { entries }) => Err(entries),
+        (found, Settled::NeedsLayout) => {
+            found?;
+            Ok(layouts::write(ports, work, set_aside, deadline).await?)
         }
+    };
+    let (entries, cluster_id) = match &standing {
+        Ok(standing) => {
+            let joined = &mut done.joined;
+            let published = publish(ports, work, standing, joined, deadline).await?;
+            let Published::All(sizes) = published else { return Ok(FinalizeOutcome::Stale) };
+            let manifest = write_manifest(ports, standing, &sizes, deadline).await?;
+            done.told(standing, manifest.files.iter().map(|file| file.bytes).sum());
+            (standing.layout.entries.clone(), standing.layout.cluster_id.clone())
+        }
+        Err(entries) => (entries.clone(), work.plan.cluster_id.clone()),
     };
     let checkpoint = Checkpoint {
         format: FORMAT,
@@ -267,16 +280,13 @@ where
     done.lag = lag(&checkpoint.entries, &work.plan.ends, ports.clock.now())
         .into_values()
         .fold(Lag::default(), Lag::and);
-    done.moved = moved(&work.base, &entries);
     done.entries = entries;
     let named = write_checkpoint(ports, work, &checkpoint, deadline).await?;
-    let touches = standing.is_some();
-    let reference = standing.as_ref().map(reference);
-    if !commit(ports, work, &named, reference.as_ref(), deadline).await? {
-        return Ok(FinalizeOutcome::Stale);
-    }
-    let mut tidied = go_on(ports, work, &done, deadline).await;
-    if touches && tidied.is_ok() {
+    let reference = standing.as_ref().ok().map(reference);
+    let committed = commit(ports, work, &named, reference.as_ref(), deadline).await?;
+    let Some(spec) = committed else { return Ok(FinalizeOutcome::Stale) };
+    let mut tidied = go_on(ports, work, &done, &spec, deadline).await;
+    if reference.is_some() && tidied.is_ok() {
         tidied = delete_staged(ports, work, deadline).await;
     }
     done.untidy = tidied.err().map(|error| error.to_string());
@@ -288,19 +298,17 @@ fn summary(work: &Work) -> Committed {
     Committed {
         run: work.plan.run,
         losses: work.plan.losses.clone(),
-        backlog: work.plan.backlog,
+        backlog: work.plan.backlog || work.results.iter().any(stopped_early),
         unfinished: work.results.iter().flat_map(unfinished).collect(),
         ..Committed::default()
     }
 }
 
-/// By how many offsets partitions moved on. An entry that is new moves by nothing.
-fn moved(base: &Checkpoint, entries: &[CheckpointEntry]) -> u64 {
-    let by = |entry: &CheckpointEntry| {
-        let before = base.entry(&entry.partition)?;
-        Some(entry.offset.abs_diff(before.offset))
-    };
-    entries.iter().filter_map(by).sum()
+/// Whether a slice of the task was left by its cap or for want of time, so that there is more.
+fn stopped_early(result: &TaskResult) -> bool {
+    let slices = result.task.slices.iter().zip(&result.output.slices);
+    let mut early = slices.filter(|(slice, read)| read.reached < slice.range.end());
+    early.any(|(_, read)| read.cause.as_ref().is_none_or(|c| c.kind == ErrorKind::OutOfTime))
 }
 
 fn unfinished(result: &TaskResult) -> impl Iterator<Item = Unfinished> {
@@ -316,6 +324,9 @@ impl Committed {
     fn told(&mut self, standing: &StandingLayout, bytes_written: u64) {
         let layout = &standing.layout;
         self.rows = layout.files.iter().map(|file| file.rows).sum();
+        let crossed = layout.slices.iter().map(|slice| slice.reached.abs_diff(slice.start));
+        let lost = layout.losses.iter().map(|loss| loss.end.abs_diff(loss.start));
+        self.moved = crossed.chain(lost).sum();
         self.files = u64::try_from(layout.files.len()).expect("they were counted");
         self.bytes_written = bytes_written;
         self.set_aside = layout.set_aside.clone();

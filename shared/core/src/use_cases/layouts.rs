@@ -6,10 +6,12 @@ use super::finalizer::{FinalizerPorts, Work};
 use super::moving::read_footer;
 use super::{SIDE_BY_SIDE, staging};
 use crate::documents::{self, Layout, LayoutRef};
-use crate::error::{Context, Error, Result};
-use crate::layout::{self, Situation, TaskResult};
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::layout::{self, Aside, Fault, Situation, TaskResult};
 use crate::names;
-use crate::ports::{Clock, Created, Joiner, ObjectStore, ReadRange, ReaderEvent, StateStore};
+use crate::ports::{
+    Cause, Clock, Created, Joiner, ObjectStore, ReadRange, ReaderEvent, StateStore,
+};
 use crate::spec::Spec;
 use crate::time::Deadline;
 use crate::words::RunNumber;
@@ -23,18 +25,26 @@ pub(super) struct StandingLayout {
     pub(super) adopted: bool,
 }
 
-/// The layout of this run: adopted if it stands, written otherwise.
-pub(super) async fn layout<S: StateStore, O: ObjectStore, J: Joiner, I, C: Clock>(
+/// The layout of this run, if it stands.
+pub(super) async fn find<S, O: ObjectStore, J, I, C>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    work: &Work,
+    deadline: Deadline,
+) -> Result<Option<StandingLayout>> {
+    let path = path(work);
+    let read = ports.objects.read(&path, ReadRange::All, deadline).await;
+    let stands = read.while_doing(|| format!("look for layout {path}"))?;
+    stands.map(|stands| adopt(work, &path, &stands.bytes)).transpose()
+}
+
+/// Writes the layout of this run; if one stands meanwhile, it is adopted.
+pub(super) async fn write<S: StateStore, O: ObjectStore, J: Joiner, I, C: Clock>(
     ports: &FinalizerPorts<'_, S, O, J, I, C>,
     work: &Work,
     set_aside: bool,
     deadline: Deadline,
 ) -> Result<StandingLayout> {
     let path = path(work);
-    let read = ports.objects.read(&path, ReadRange::All, deadline).await;
-    if let Some(stands) = read.while_doing(|| format!("look for layout {path}"))? {
-        return adopt(work, &path, &stands.bytes);
-    }
     let results = checked(ports, work, set_aside, deadline).await?;
     let spec = Spec::from_value(&work.plan.spec)?;
     let situation = Situation {
@@ -49,13 +59,9 @@ pub(super) async fn layout<S: StateStore, O: ObjectStore, J: Joiner, I, C: Clock
     let created = ports.objects.create(&path, bytes, &[], deadline).await;
     match created.while_doing(|| format!("write layout {path}"))? {
         Created::Ours => Ok(StandingLayout { layout, hash, adopted: false }),
-        Created::Stands => {
-            let stands = ports.objects.read(&path, ReadRange::All, deadline).await?;
-            let stands = stands.ok_or_else(|| {
-                Error::unavailable(format!("layout {path} stands, and cannot be read"))
-            })?;
-            adopt(work, &path, &stands.bytes)
-        }
+        Created::Stands => find(ports, work, deadline)
+            .await?
+            .ok_or_else(|| Error::unavailable(format!("layout {path} stands, and cannot be read"))),
     }
 }
 
@@ -91,13 +97,24 @@ async fn checked<S, O: ObjectStore, J: Joiner, I, C>(
     for result in &mut results {
         let TaskResult { task, output, set_aside: aside } = result;
         if set_aside && output.abandoned.is_none() {
-            *aside = Some("the run's layout failed three times".to_owned());
+            let message = "the run could not be laid out three times".to_owned();
+            let cause = Cause { kind: ErrorKind::Unavailable, message };
+            *aside = Some(Aside { cause, slices: Vec::new() });
             continue;
         }
         let fault = layout::check_output(&work.plan.pipeline, work.plan.run, task, output).err();
         *aside = match fault {
-            Some(fault) => Some(fault),
-            None => staged_fault(ports, work, task.task, output, deadline).await?,
+            Some(Fault { slice, message }) => {
+                let cause = Cause { kind: ErrorKind::Corrupt, message };
+                Some(Aside { cause, slices: slice.into_iter().collect() })
+            }
+            None => {
+                let fault = staged_fault(ports, work, task.task, output, deadline).await?;
+                fault.map(|message| {
+                    let cause = Cause { kind: ErrorKind::Unavailable, message };
+                    Aside { cause, slices: Vec::new() }
+                })
+            }
         };
     }
     Ok(results)
@@ -123,9 +140,7 @@ async fn staged_fault<S, O: ObjectStore, J: Joiner, I, C>(
             let read = read_footer(ports.objects, ports.joiner, &file.path, deadline).await;
             match read {
                 Ok(footer) => Ok(layout::check_footer(file, footer.as_ref(), &expected).err()),
-                Err(error) if error.kind() == crate::error::ErrorKind::Corrupt => {
-                    Ok(Some(error.to_string()))
-                }
+                Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Some(error.to_string())),
                 Err(error) => Err(error.while_doing(format!("check staged file {}", file.path))),
             }
         });

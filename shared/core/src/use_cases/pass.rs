@@ -57,7 +57,7 @@ impl<'a, O: ObjectStore, E: Encoder> Pass<'a, O, E> {
         }
         let slices: Vec<_> = self.fetched.iter().map(|at| self.fetch_slice(*at)).collect();
         let isolation = spec.kafka.isolation_level;
-        let stop = earlier(deadline, ports.settings.reader_margin);
+        let stop = deadline.earlier_by(ports.settings.reader_margin);
         let mut fetch = ports.log.fetch(&slices, isolation, stop).await?;
         let mut rows = Columns::default();
         loop {
@@ -137,9 +137,4 @@ impl<'a, O: ObjectStore, E: Encoder> Pass<'a, O, E> {
         }
         Ok(())
     }
-}
-
-fn earlier(deadline: Deadline, margin: std::time::Duration) -> Deadline {
-    let margin = i64::try_from(margin.as_millis()).unwrap_or(i64::MAX);
-    Deadline(Millis(deadline.0.0.saturating_sub(margin)))
 }

@@ -1,18 +1,21 @@
 //! *Plan a run*: one tick of the schedule.
 
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+
 use super::observing::{LagReport, new_run, nothing_seen, observe, observe_lag};
 use super::roll_forward::{self, Rolled};
 use super::state::{LoadedHead, load_head, swap_head};
-use super::{CONFLICTS_MAX, Settings};
-use crate::documents::{self, FORMAT, Head, Lease, LeftOut, OpenRun};
-use crate::error::{Context, Error, Result};
+use super::{CONFLICTS_MAX, SIDE_BY_SIDE, Settings};
+use crate::documents::{self, FORMAT, Head, Lease, LeftOut, OpenRun, Plan};
+use crate::error::{Context, Error, ErrorKind, Result};
 use crate::planning::{self, PlannedRun};
 use crate::ports::{
-    Clock, Document, FinalizerEvent, Invoker, LogSource, PlannerEvent, PlannerMode, ReaderEvent,
-    StateStore, Written,
+    Clock, Document, FinalizerEvent, Invoker, LogSource, Mark, PlannerEvent, PlannerMode,
+    ReaderEvent, StateStore, Written,
 };
 use crate::spec::Spec;
-use crate::time::Deadline;
+use crate::time::{Deadline, Millis};
 use crate::words::{RandomId, RunNumber};
 
 /// What a planner works with. `holder` was made known with [`StateStore::hold`].
@@ -104,7 +107,9 @@ async fn tick_once<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
     event: &PlannerEvent,
     deadline: Deadline,
 ) -> Result<Option<TickReport>> {
-    let Some(loaded) = newest_spec(ports, spec, deadline).await? else { return Ok(None) };
+    let Some(loaded) = newest_spec(ports, spec, event.mode, deadline).await? else {
+        return Ok(None);
+    };
     if let Some((loaded, open)) = loaded.as_ref().and_then(|l| Some((l, l.head.open.as_ref()?))) {
         let Some(rolled) = roll_forward::roll_forward(ports, loaded, open, deadline).await? else {
             return Ok(None);
@@ -128,11 +133,13 @@ async fn tick_once<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
     open_run(ports, spec, loaded, event.chain, deadline).await
 }
 
-/// Loads the head, and keeps in it the newest spec. `Some(None)`: there is no head yet; none:
+/// Loads the head, and keeps in it the newest spec (who only rolls forward may have an older
+/// one). `Some(None)`: there is no head yet; none:
 /// somebody else swapped it.
 async fn newest_spec<S: StateStore, L, I, C: Clock>(
     ports: &PlannerPorts<'_, S, L, I, C>,
     spec: &Spec,
+    mode: PlannerMode,
     deadline: Deadline,
 ) -> Result<Option<Option<LoadedHead>>> {
     let Some(mut loaded) = load_head(ports.state, &spec.pipeline, deadline).await? else {
@@ -147,7 +154,7 @@ async fn newest_spec<S: StateStore, L, I, C: Clock>(
         )));
     }
     let canonical = spec.to_json();
-    if loaded.head.spec != canonical {
+    if mode == PlannerMode::Tick && loaded.head.spec != canonical {
         loaded.head.spec = canonical;
         let expected = Some(loaded.version);
         let swapped =
@@ -170,15 +177,15 @@ async fn open_run<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
     let (checkpoint, seen) = observe(ports, spec, head.as_ref(), deadline).await?;
     let new = new_run(ports, head.as_ref());
     let planned = planning::plan(spec, &checkpoint, &seen, &new)?;
-    if let Some(error) = nothing_seen(&seen) {
-        return Err(error);
-    }
     let entries = checkpoint.with(&planned.plan.entries);
     let lag = Some(LagReport::new(entries, planned.plan.ends.clone(), new.now));
     let left_out = planned.plan.left_out.clone();
     let report = |outcome| Ok(Some(TickReport { outcome, lag, left_out }));
     if head.as_ref().is_some_and(|head| head.paused) {
         return report(TickOutcome::Paused);
+    }
+    if let Some(error) = nothing_seen(&seen) {
+        return Err(error);
     }
     if planned.is_idle() {
         return report(TickOutcome::Idle);
@@ -192,6 +199,7 @@ async fn open_run<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
         opened_at: new.now,
         chain,
         attempts: vec![1; planned.tasks.len()],
+        quarantined: planned.quarantined.clone(),
         reading: lease(ports),
         finalizing: None,
         finalizer_starts: 0,
@@ -240,30 +248,40 @@ async fn write_plan<S: StateStore, L, I, C: Clock>(
     let plan = &planned.plan;
     let expires = Some(plan.planned_at.after(ports.settings.document_expiry));
     let (run, id) = (plan.run, plan.plan);
-    let tasks = planned
-        .tasks
-        .iter()
-        .map(|task| (Document::Task(run, id, task.task), documents::encode(task)));
     let header = documents::encode(plan);
     let hash = documents::hash(&header);
-    for (document, bytes) in tasks.chain([(Document::Plan(run, id), header)]) {
-        let written = ports.state.write(&plan.pipeline, document, bytes, expires, deadline).await;
-        match written.while_doing(|| format!("write {document}"))? {
-            Written::Ours => {}
-            Written::Stands(_) => {
-                return Err(Error::corrupt(format!(
-                    "{document} of {} stands already, though its id is new",
-                    plan.pipeline
-                )));
-            }
-        }
+    for some in planned.tasks.chunks(SIDE_BY_SIDE) {
+        let writes = some.iter().map(|task| {
+            let document = Document::Task(run, id, task.task);
+            write_new(ports, plan, document, documents::encode(task), expires, deadline)
+        });
+        try_join_all(writes).await?;
     }
+    write_new(ports, plan, Document::Plan(run, id), header, expires, deadline).await?;
     Ok(hash)
+}
+
+async fn write_new<S: StateStore, L, I, C>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    plan: &Plan,
+    document: Document,
+    bytes: Bytes,
+    expires: Option<Millis>,
+    deadline: Deadline,
+) -> Result<()> {
+    let written = ports.state.write(&plan.pipeline, document, bytes, expires, deadline).await;
+    match written.while_doing(|| format!("write {document}"))? {
+        Written::Ours => Ok(()),
+        Written::Stands(_) => Err(Error::corrupt(format!(
+            "{document} of {} stands already, though its id is new",
+            plan.pipeline
+        ))),
+    }
 }
 
 /// Starts the readers of a new run, or its finalizer if it has no task. All are tried; what
 /// fails, roll forward makes up for.
-async fn start_all<S, L, I: Invoker, C>(
+async fn start_all<S: StateStore, L, I: Invoker, C>(
     ports: &PlannerPorts<'_, S, L, I, C>,
     spec: &Spec,
     (run, plan): (RunNumber, RandomId),
@@ -275,12 +293,33 @@ async fn start_all<S, L, I: Invoker, C>(
         let event = FinalizerEvent { pipeline: pipeline.clone(), run, plan, set_aside: false };
         return ports.invoker.start_finalizer(&event, deadline).await;
     }
+    let events = (0..tasks).map(|task| ReaderEvent {
+        pipeline: pipeline.clone(),
+        run,
+        plan,
+        task,
+        attempt: 1,
+    });
+    start_readers(ports, events, tasks, deadline).await
+}
+
+/// Starts readers. All are tried; one that cannot be started is marked as failed, so that the
+/// next tick starts it again at once.
+pub(super) async fn start_readers<S: StateStore, L, I: Invoker, C>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    events: impl Iterator<Item = ReaderEvent>,
+    tasks: u32,
+    deadline: Deadline,
+) -> Result<()> {
     let mut failed = None;
-    for task in 0..tasks {
-        let event = ReaderEvent { pipeline: pipeline.clone(), run, plan, task, attempt: 1 };
-        let started = ports.invoker.start_reader(&event, deadline).await;
-        failed =
-            started.while_doing(|| format!("start the reader of task {task}")).err().or(failed);
+    for event in events {
+        let Err(error) = ports.invoker.start_reader(&event, deadline).await else { continue };
+        let (task, attempt) = (event.task, event.attempt);
+        let mark = Mark::Failed { task, attempt, kind: ErrorKind::Unavailable };
+        let (run, plan) = (event.run, event.plan);
+        // The mark is a hint; without it the lease's end starts the reader again.
+        let _ = ports.state.mark(&event.pipeline, run, plan, mark, tasks, deadline).await;
+        failed = failed.or(Some(error.while_doing(format!("start the reader of task {task}"))));
     }
     failed.map_or(Ok(()), Err)
 }

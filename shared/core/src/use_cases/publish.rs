@@ -1,5 +1,7 @@
 //! Publishing: each data file is created if absent, the head checked before each.
 
+use std::sync::atomic::Ordering;
+
 use futures_util::future::try_join_all;
 
 use super::finalizer::{FinalizerPorts, Work};
@@ -37,13 +39,12 @@ enum One {
     Stale,
 }
 
-/// Publishes the data files of a layout. `done` is told of each that stands.
+/// Publishes the data files of a layout.
 pub(super) async fn publish<S: StateStore, O: ObjectStore, J: Joiner, I, C: Clock>(
     ports: &FinalizerPorts<'_, S, O, J, I, C>,
     work: &Work,
     standing: &StandingLayout,
     stats: &mut JoinStats,
-    done: &mut usize,
     deadline: Deadline,
 ) -> Result<Published> {
     let mut sizes = Vec::with_capacity(standing.layout.files.len());
@@ -57,7 +58,6 @@ pub(super) async fn publish<S: StateStore, O: ObjectStore, J: Joiner, I, C: Cloc
                 One::Stale => return Ok(Published::Stale),
                 One::Stands(bytes) => sizes.push(bytes),
             }
-            *done += 1;
             stats.row_groups_copied += joined.row_groups_copied;
             stats.pages_copied += joined.pages_copied;
             stats.rows_decoded += joined.rows_decoded;
@@ -83,7 +83,11 @@ async fn publish_one<S: StateStore, O: ObjectStore, J: Joiner, I, C: Clock>(
         return Ok((One::Stale, nothing));
     }
     let stats = match join(ports, standing, file, deadline).await? {
-        Ok(stats) => stats,
+        Ok((stats, Created::Ours)) => {
+            work.published.fetch_add(1, Ordering::Relaxed);
+            stats
+        }
+        Ok((stats, Created::Stands)) => stats,
         Err(Gone(staged)) => {
             // Whoever closes the run deletes what was staged; whoever published first, too.
             if !still_open(ports, work, deadline).await? {
@@ -143,7 +147,7 @@ async fn join<S, O: ObjectStore, J: Joiner, I, C>(
     standing: &StandingLayout,
     file: &DataFile,
     deadline: Deadline,
-) -> Result<Result<JoinStats, Gone>> {
+) -> Result<Result<(JoinStats, Created), Gone>> {
     let mut inputs = Vec::with_capacity(file.staged.len());
     for staged in &file.staged {
         let footer = read_footer(ports.objects, ports.joiner, staged, deadline).await?;
@@ -153,16 +157,15 @@ async fn join<S, O: ObjectStore, J: Joiner, I, C>(
     let metadata = metadata(standing, file);
     let mut join = ports.joiner.join(inputs, &metadata, UPLOAD_PART_MIN, ROW_GROUP_BYTES)?;
     let mut upload = ports.objects.upload(&file.path, &metadata, deadline).await?;
-    match move_join(ports.objects, &file.staged, &mut join, &mut upload, deadline).await {
-        Ok(Ok(stats)) => match upload.finish(deadline).await? {
-            Created::Ours | Created::Stands => Ok(Ok(stats)),
-        },
-        failed => {
-            // What caused it matters; the store's lifecycle removes what is left.
-            let _ = upload.abandon(deadline).await;
-            failed
-        }
-    }
+    let moved = move_join(ports.objects, &file.staged, &mut join, &mut upload, deadline).await;
+    let failed = match moved {
+        Ok(Ok(stats)) => return Ok(Ok((stats, upload.finish(deadline).await?))),
+        Ok(Err(gone)) => Ok(Err(gone)),
+        Err(error) => Err(error),
+    };
+    // What caused it matters; the store's lifecycle removes what is left.
+    let _ = upload.abandon(deadline).await;
+    failed
 }
 
 fn metadata(standing: &StandingLayout, file: &DataFile) -> Vec<(String, String)> {

@@ -2,11 +2,11 @@
 
 use super::Settings;
 use super::pass::Pass;
-use super::slice_check::check;
+use super::slice_check::{check, check_again};
 use super::staging::Staging;
 use super::state::{load_head, load_output, load_plan, load_task};
 use crate::documents::{self, FORMAT, Output, Plan, SliceOutput, StagedFile, Task};
-use crate::error::{Context, Result};
+use crate::error::{Context, ErrorKind, Result};
 use crate::ports::{
     Cause, Clock, Document, Encoder, LogSource, Mark, ObjectStore, ReaderEvent, StateStore, Written,
 };
@@ -72,11 +72,16 @@ where
     E: Encoder,
     C: Clock,
 {
-    let read = attempt(ports, event, deadline, progress).await;
+    let work_by = deadline.earlier_by(ports.settings.last_word);
+    let read = attempt(ports, event, work_by, progress).await;
     let mark = match &read {
         Ok(ReadOutcome::Stale) => return read,
         Ok(ReadOutcome::Written(_) | ReadOutcome::Exists) => Mark::Done { task: event.task },
-        Err(error) => Mark::Failed { task: event.task, attempt: event.attempt, kind: error.kind() },
+        Err(error) => Mark::Failed {
+            task: event.task,
+            attempt: event.attempt,
+            kind: kind_of_attempt(error.kind()),
+        },
     };
     let tasks = open_tasks(ports.state, event, deadline).await;
     let marked = match tasks {
@@ -91,6 +96,20 @@ where
     let read = read.while_doing(|| format!("read task {} of run {}", event.task, event.run))?;
     marked.while_doing(|| format!("mark task {}", event.task))?;
     Ok(read)
+}
+
+/// What an attempt's error says of its partitions. A fault of a partition ends its slice; what
+/// ends the whole attempt lies with brokers, stores and time, and is no reason to quarantine.
+fn kind_of_attempt(kind: ErrorKind) -> ErrorKind {
+    match kind {
+        ErrorKind::OutOfTime | ErrorKind::Corrupt => ErrorKind::Unavailable,
+        ErrorKind::Unavailable
+        | ErrorKind::Conflict
+        | ErrorKind::DataLoss
+        | ErrorKind::BadRecord
+        | ErrorKind::Denied
+        | ErrorKind::Config => kind,
+    }
 }
 
 /// How many tasks the run has; none if it is closed or goes by another plan.
@@ -185,7 +204,7 @@ where
             let _ = pass.staging.give_up(deadline).await;
             return Err(error);
         }
-        let late = check(ports.log, &task.slices, deadline).await?;
+        let late = check_again(ports.log, &task.slices, deadline).await?;
         let taken = |(slice, _): &(&usize, &Cause)| {
             pass.outputs[**slice].reached > task.slices[**slice].range.start()
         };

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use futures_util::future::try_join_all;
 
-use super::planner::{PlannerPorts, lease};
-use super::state::{LoadedHead, load_output, load_plan, swap_head};
+use super::planner::{PlannerPorts, lease, start_readers};
+use super::state::{LoadedHead, load_output, swap_head};
 use super::{ATTEMPTS_MAX, FINALIZER_STARTS_MAX, SIDE_BY_SIDE};
 use crate::documents::{self, FORMAT, Lease, OpenRun, Output};
 use crate::error::{Context, ErrorKind, Result};
@@ -50,9 +50,9 @@ pub(super) async fn roll_forward<S: StateStore, L, I: Invoker, C: Clock>(
     let head = &loaded.head;
     let marks = ports.state.marks(&head.pipeline, open.run, open.plan, deadline).await;
     let marks = marks.while_doing(|| "look at the run's progress".into())?;
-    let plan = load_plan(ports.state, &head.pipeline, open, deadline).await?;
-    let quarantined: BTreeSet<u32> = plan.quarantined_tasks.iter().copied().collect();
-    let reading = lives(ports, loaded, open.reading, deadline).await?;
+    let quarantined: BTreeSet<u32> = open.quarantined.iter().copied().collect();
+    let reader = holder(ports, loaded, open.reading, deadline).await?;
+    let reading = reader == Holder::Lives;
     let mut todo = if reading && !worth_a_look(open, &marks, &quarantined) {
         failed_ones(open, &marks, &quarantined)
     } else {
@@ -60,7 +60,7 @@ pub(super) async fn roll_forward<S: StateStore, L, I: Invoker, C: Clock>(
         todo(open, &missing, &marks, &quarantined, reading)
     };
     if !todo.abandon.is_empty() {
-        abandon(ports, loaded, open, &marks, &todo.abandon, deadline).await?;
+        abandon(ports, loaded, open, &marks, reader, &todo.abandon, deadline).await?;
         todo.complete = missing_outputs(ports, loaded, open, deadline).await?.is_empty();
     }
     if !todo.restart.is_empty() {
@@ -68,7 +68,7 @@ pub(super) async fn roll_forward<S: StateStore, L, I: Invoker, C: Clock>(
         return Ok(readers.map(|readers| Rolled::On { readers, finalizer: false }));
     }
     let finalizing = match open.finalizing {
-        Some(lease) => lives(ports, loaded, lease, deadline).await?,
+        Some(lease) => holder(ports, loaded, lease, deadline).await? == Holder::Lives,
         None => false,
     };
     if !todo.complete || finalizing {
@@ -84,22 +84,43 @@ pub(super) async fn roll_forward<S: StateStore, L, I: Invoker, C: Clock>(
     Ok(Some(Rolled::On { readers: 0, finalizer: true }))
 }
 
-/// Whether the holder of a lease still works, as far as anybody can tell.
-async fn lives<S: StateStore, L, I, C: Clock>(
+/// What can be told of the holder of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    /// It works, as far as anybody can tell.
+    Lives,
+    /// Its time is over.
+    TimeIsUp,
+    /// Its process ended.
+    Dead,
+}
+
+async fn holder<S: StateStore, L, I, C: Clock>(
     ports: &PlannerPorts<'_, S, L, I, C>,
     loaded: &LoadedHead,
     lease: Lease,
     deadline: Deadline,
-) -> Result<bool> {
+) -> Result<Holder> {
     let known = ports.state.holder_lives(&loaded.head.pipeline, lease.holder, deadline).await?;
-    let by_time = || lease.holds(ports.clock.now(), ports.settings.longest_lease());
-    Ok(known.unwrap_or_else(by_time))
+    Ok(match known {
+        Some(true) => Holder::Lives,
+        Some(false) => Holder::Dead,
+        None if lease.holds(ports.clock.now(), ports.settings.longest_lease()) => Holder::Lives,
+        None => Holder::TimeIsUp,
+    })
 }
 
 /// Whether the hints say that all outputs stand but those of quarantined partitions, so that it
 /// is worth to look at the outputs themselves although the reading lease holds.
 fn worth_a_look(open: &OpenRun, marks: &Marks, quarantined: &BTreeSet<u32>) -> bool {
-    (0..open.tasks()).all(|task| is_done(marks, task) || quarantined.contains(&task))
+    let may_lack = |task: u32| have_others(open, quarantined) && quarantined.contains(&task);
+    (0..open.tasks()).all(|task| is_done(marks, task) || may_lack(task))
+}
+
+/// Whether the run has tasks beside those of quarantined partitions: only these are not waited
+/// for.
+fn have_others(open: &OpenRun, quarantined: &BTreeSet<u32>) -> bool {
+    quarantined.len() < open.attempts.len()
 }
 
 fn is_done(marks: &Marks, task: u32) -> bool {
@@ -140,7 +161,8 @@ fn todo(
     quarantined: &BTreeSet<u32>,
     reading: bool,
 ) -> Todo {
-    let others_done = missing.iter().all(|task| quarantined.contains(task));
+    let others_done =
+        have_others(open, quarantined) && missing.iter().all(|task| quarantined.contains(task));
     let mut todo = Todo::default();
     for task in missing.iter().copied() {
         let hopeless = used_up(open, quarantined, task);
@@ -180,21 +202,24 @@ async fn abandon<S: StateStore, L, I, C: Clock>(
     loaded: &LoadedHead,
     open: &OpenRun,
     marks: &Marks,
+    reader: Holder,
     tasks: &[u32],
     deadline: Deadline,
 ) -> Result<()> {
     let expires = Some(open.opened_at.after(ports.settings.document_expiry));
     for task in tasks.iter().copied() {
-        // A reader that ends without a word was killed: its time or its memory was used up.
-        let kind = failed(open, marks, task).unwrap_or(ErrorKind::OutOfTime);
-        let message = format!(
-            "task {task} was given up after {} attempts; the last one ended {}",
-            attempts(open, task),
-            match failed(open, marks, task) {
-                Some(kind) => format!("with an error ({kind})"),
-                None => "without a word: its time or its memory was used up".to_owned(),
-            }
-        );
+        let (kind, how) = match (failed(open, marks, task), reader) {
+            (Some(kind), _) => (kind, format!("with an error ({kind})")),
+            // Whoever killed the process meant no partition by it.
+            (None, Holder::Dead) => (ErrorKind::Unavailable, "when its process did".to_owned()),
+            (None, Holder::Lives | Holder::TimeIsUp) => (
+                ErrorKind::OutOfTime,
+                "without a word: its time or its memory was used up".to_owned(),
+            ),
+        };
+        let attempts = attempts(open, task);
+        let message =
+            format!("task {task} was given up after {attempts} attempts; the last ended {how}");
         let output = Output {
             format: FORMAT,
             task,
@@ -238,18 +263,13 @@ async fn restart<S: StateStore, L, I: Invoker, C: Clock>(
     if swap_head(ports.state, ports.clock, expected, &mut head, deadline).await?.is_none() {
         return Ok(None);
     }
-    let mut started = 0;
-    for task in tasks.iter().copied() {
-        let event = ReaderEvent {
-            pipeline: head.pipeline.clone(),
-            run: open.run,
-            plan: open.plan,
-            task,
-            attempt: attempts(&open, task),
-        };
-        let invoked = ports.invoker.start_reader(&event, deadline).await;
-        invoked.while_doing(|| format!("start the reader of task {task}"))?;
-        started += 1;
-    }
-    Ok(Some(started))
+    let events = tasks.iter().map(|task| ReaderEvent {
+        pipeline: head.pipeline.clone(),
+        run: open.run,
+        plan: open.plan,
+        task: *task,
+        attempt: attempts(&open, *task),
+    });
+    start_readers(ports, events, open.tasks(), deadline).await?;
+    Ok(Some(u32::try_from(tasks.len()).expect("a plan has at most 1,000 tasks")))
 }

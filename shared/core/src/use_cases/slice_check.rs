@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::documents::PlannedSlice;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 use crate::ports::{Cause, LogSource, Observation, ObserveRequest, PartitionEpoch};
 use crate::spec::TopicSelection;
 use crate::time::Deadline;
+
+/// How often a partition out of reach is looked at again; each look has retries of its own.
+const LOOKS_MAX: u32 = 5;
 
 /// The slices that are not what was planned, by index: another topic of the same name, or a log
 /// that was cut back behind the slice's end.
@@ -46,14 +49,31 @@ pub(super) async fn check(
     Ok(faults.collect())
 }
 
+/// [`check`] after the last fetch. A partition that cannot be looked at for a moment (its leader
+/// moves) is looked at again: only a change makes what was read void.
+pub(super) async fn check_again(
+    log: &impl LogSource,
+    slices: &[PlannedSlice],
+    deadline: Deadline,
+) -> Result<BTreeMap<usize, Cause>> {
+    let mut faults = check(log, slices, deadline).await?;
+    for _ in 0..LOOKS_MAX {
+        if faults.values().all(|cause| cause.kind != ErrorKind::Unavailable) {
+            break;
+        }
+        faults = check(log, slices, deadline).await?;
+    }
+    Ok(faults)
+}
+
 /// Why a slice is not what was planned, if it is not.
 fn fault(slice: &PlannedSlice, seen: &Observation) -> Option<Error> {
     let partition = &slice.partition;
     if let Some((_, cause)) = seen.topics_missing.iter().find(|(t, _)| **t == *partition.topic) {
         return Some(Error::new(cause.kind, cause.message.clone()));
     }
-    let found = seen.partitions.iter().find(|found| found.partition == *partition);
-    let Some(found) = found else {
+    let found = seen.partitions.binary_search_by(|found| found.partition.cmp(partition));
+    let Some(found) = found.ok().and_then(|at| seen.partitions.get(at)) else {
         return Some(Error::data_loss(format!("{partition} is no longer there")));
     };
     if let (Some(planned), Some(now)) = (slice.topic_id, found.topic_id)

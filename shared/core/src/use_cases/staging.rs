@@ -115,8 +115,9 @@ impl<'a, O: ObjectStore, E: Encoder> Staging<'a, O, E> {
             return ranges;
         }
         let mut start = 0;
+        // A timestamp that is written as null is sorted as one that is missing.
         let bucket = |at: usize| {
-            timestamp_or_null(rows.timestamps()[at]).and_then(|t| self.directories.bucket(t))
+            self.directories.bucket(timestamp_or_null(rows.timestamps()[at]).unwrap_or(-1))
         };
         while start < rows.len() {
             let first = bucket(start);
@@ -260,15 +261,12 @@ impl<'a, O: ObjectStore, E: Encoder> Staging<'a, O, E> {
 /// Per slice: the first slice that it shares files with. Slices that lead share the files of
 /// their table; any other has files of its own, since it counts only if all before it was read.
 fn groups(slices: &[PlannedSlice]) -> Vec<u32> {
-    let first = |at: usize, slice: &PlannedSlice| {
-        if !slice.leads {
-            return at;
-        }
-        let shares = |other: &PlannedSlice| other.leads && other.table == slice.table;
-        slices.iter().position(shares).unwrap_or(at)
+    let mut first: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+    let group = |(at, slice): (u32, &PlannedSlice)| match slice.leads {
+        true => *first.entry(Arc::clone(&slice.table)).or_insert(at),
+        false => at,
     };
-    let index = |at| u32::try_from(at).expect("a task has few slices");
-    slices.iter().enumerate().map(|(at, slice)| index(first(at, slice))).collect()
+    (0..).zip(slices).map(group).collect()
 }
 
 /// What a staged file tells of itself, in its footer: the finalizer checks it.

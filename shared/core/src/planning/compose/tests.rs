@@ -115,7 +115,7 @@ fn a_quarantined_partition_is_tried_with_the_smallest_cap_in_a_task_of_its_own()
     let planned = plan(&spec(json!({})), &due, &ends, &new_run(true)).expect("planned");
     let expected = [[("b-0".to_owned(), 0, 9, true)], [("a-0".to_owned(), 3, 4, true)]];
     assert_eq!(slices(&planned), expected);
-    assert_eq!(planned.plan.quarantined_tasks, [1]);
+    assert_eq!(planned.quarantined, [1]);
 }
 
 #[test]
@@ -126,6 +126,29 @@ fn a_quarantined_partition_waits_for_its_run_or_its_time() {
         let planned = plan(&spec(json!({})), &checkpoint, &ends, &new_run(true)).expect("planned");
         assert_eq!(!planned.tasks.is_empty(), tried, "{run} {at}");
     }
+}
+
+/// R03, R04, R09: what is no longer there is told of, and the others go on.
+#[test]
+fn r03_r04_r09_a_partition_that_vanished_is_left_out_with_its_cause() {
+    let entries = vec![entry("a", 0, 3), entry("a", 1, 3), entry("gone", 0, 3)];
+    let ends = seen(vec![observed("a", 0, offsets(0, 9))]);
+    let planned =
+        plan(&spec(json!({})), &checkpoint(entries), &ends, &new_run(true)).expect("planned");
+    assert_eq!(slices(&planned), [[("a-0".to_owned(), 3, 9, true)]]);
+    let out: Vec<_> = planned.plan.left_out.iter().map(|l| (&*l.topic, l.partition)).collect();
+    assert_eq!(out, [("a", Some(1)), ("gone", Some(0))]);
+}
+
+#[test]
+fn a_topic_whose_other_partitions_were_read_waits_for_its_batch() {
+    let batching = spec(json!({"batching": {"min_bytes": "1MiB", "max_wait": "10m"}}));
+    let mut entries = vec![entry("a", 0, 9), entry("a", 1, 3)];
+    entries[0].last_read = Some(Millis(999_000));
+    let ends = seen(vec![observed("a", 0, offsets(0, 9)), observed("a", 1, offsets(0, 9))]);
+    let planned = plan(&batching, &checkpoint(entries), &ends, &new_run(true)).expect("planned");
+    assert!(planned.tasks.is_empty());
+    assert_eq!(planned.plan.left_out[0].why, Why::Batching);
 }
 
 #[test]

@@ -175,6 +175,18 @@ fn r03_r06_a_topic_made_anew_is_told_by_its_id_whatever_its_offsets() {
 }
 
 #[test]
+fn a_partition_that_was_stopped_on_the_wrong_cluster_goes_on_when_its_topic_is_back() {
+    let spec = spec(json!({}));
+    let mut wrong = observed("t", 0, offsets(0, 100));
+    wrong.topic_id = Some(TopicId([2; 16]));
+    let stopped = judge_it(&spec, Some(&entry("t", 0, 8)), &wrong).entry.expect("an entry");
+    let right = observed("t", 0, offsets(0, 10));
+    let judged = judge_it(&spec, Some(&stopped), &right);
+    assert_eq!(pending(&judged), Some((8, 10)));
+    assert_eq!(judged.entry.map(|e| e.state), Some(PartitionState::Fine));
+}
+
+#[test]
 fn a_topic_id_that_becomes_known_is_adopted_on_the_same_cluster_only() {
     let mut known = entry("t", 0, 8);
     known.topic_id = None;
