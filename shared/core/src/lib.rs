@@ -11,6 +11,7 @@ pub mod ports;
 pub mod spec;
 pub mod time;
 pub mod use_cases;
+pub mod verify;
 pub mod words;
 
 pub use columns::{BinaryColumn, Columns, HeadersColumn};

@@ -14,6 +14,7 @@ mod roll_forward;
 mod slice_check;
 mod staging;
 mod state;
+mod verify;
 
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub use observing::{LagReport, Preview, observe_lag, preview};
 pub use planner::{PlannerPorts, TickOutcome, TickReport, tick};
 pub use reader::{ReadOutcome, ReaderPorts, TaskSummary, read_task};
 pub use state::{load_checkpoint, load_head, load_plan, load_task, set_paused};
+pub use verify::{ReadRows, Verified, VerifyPorts, verify};
 
 /// What a deployment chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,5 +82,7 @@ const FINALIZER_STARTS_MAX: u32 = 3;
 const CHAIN_MAX: u32 = 8;
 /// How often a decision is taken again because somebody else was faster.
 const CONFLICTS_MAX: u32 = 5;
+/// The key of the layout's hash in a data file's metadata.
+pub(crate) const LAYOUT_KEY: &str = "tidegate.layout";
 /// How many requests to a store are under way at once.
 const SIDE_BY_SIDE: usize = 16;

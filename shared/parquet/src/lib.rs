@@ -11,12 +11,14 @@ mod encode;
 mod footer;
 mod join;
 mod offset_index;
+mod read;
 mod schema;
 #[cfg(test)]
 mod testing;
 
 pub use encode::{RawEncoder, RawFile};
 pub use join::{ParquetJoin, ParquetJoiner};
+pub use read::read_row_ids;
 
 /// `created_by` of every file: equal for all files of one writer version.
 const CREATED_BY: &str =

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use futures_util::future::try_join_all;
 
+use super::LAYOUT_KEY;
 use super::finalizer::{FinalizerPorts, Work};
 use super::layouts::StandingLayout;
 use super::moving::{Gone, move_join, read_footer};
@@ -19,8 +20,6 @@ use crate::time::Deadline;
 
 /// How many data files are joined at once: memory is bounded by that many column chunks.
 const FILES_SIDE_BY_SIDE: usize = 4;
-/// The key of the layout's hash in a data file's metadata.
-const LAYOUT_KEY: &str = "tidegate.layout";
 /// Row groups into which small ones are spliced.
 const ROW_GROUP_BYTES: u64 = 128 << 20;
 
