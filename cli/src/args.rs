@@ -1,0 +1,70 @@
+//! What can be asked for.
+
+use clap::{ArgAction, Parser, Subcommand};
+
+/// Kafka topics to Parquet, in scheduled, capped batches: each offset exactly once.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tidegate",
+    version,
+    after_help = "Exit codes: 0 done (also idle, busy, paused), 1 failed, 2 usage or spec, \
+                  3 done, but with losses, or stopped or quarantined partitions, 130 interrupted."
+)]
+pub(crate) struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+
+    /// Where the pipeline's state is kept: a directory, or file:///directory
+    /// [default: the destination's folder _state].
+    #[arg(long, global = true, value_name = "WHERE")]
+    pub(crate) state: Option<String>,
+
+    /// Print one JSON object per line instead of tables.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Say more: -v what is done, -vv each request. Logs go to stderr.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Copy what is new: the whole job in this process.
+    Run {
+        #[command(flatten)]
+        spec: SpecArg,
+        /// Go on, run after run, until nothing is left to copy.
+        #[arg(long)]
+        until_caught_up: bool,
+    },
+    /// Show what a run would do: slices, tasks, what waits or stops and why. Changes nothing.
+    Plan(SpecArg),
+    /// Show committed offsets, lag, what is not fine, and the last runs (-v: each partition).
+    Status(SpecArg),
+    /// Prove a destination: manifests against data files against the checkpoint.
+    Verify {
+        #[command(flatten)]
+        spec: SpecArg,
+        /// Read the rows too, not only the footers.
+        #[arg(long)]
+        deep: bool,
+        /// Look at the data files of this run and later ones only.
+        #[arg(long, value_name = "RUN")]
+        since: Option<u64>,
+    },
+    /// Let the pipeline open no more runs; an open one is still finished.
+    Pause(SpecArg),
+    /// Let a paused pipeline go on.
+    Resume(SpecArg),
+}
+
+/// The pipeline.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SpecArg {
+    /// The pipeline's spec: a JSON file, or - for standard input.
+    #[arg(value_name = "SPEC")]
+    pub(crate) path: String,
+}

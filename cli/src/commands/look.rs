@@ -1,0 +1,68 @@
+//! What the verbs that change nothing have in common.
+
+use std::time::Duration;
+
+use tidegate_core::Result;
+use tidegate_core::documents::{Head, LeftOut, Why};
+use tidegate_core::ports::Clock;
+use tidegate_core::spec::Spec;
+use tidegate_core::time::Deadline;
+use tidegate_core::use_cases::{PlannerPorts, Preview, Settings, preview};
+use tidegate_local::SystemClock;
+
+use crate::deployment::Deployment;
+use crate::exit::Failure;
+
+/// How long a look may take.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// When a look that begins now must have ended.
+pub(crate) fn deadline() -> Deadline {
+    Deadline(SystemClock.now().after(TIMEOUT))
+}
+
+/// What a tick would find and do.
+pub(crate) async fn look(at: &Deployment) -> Result<Preview> {
+    let ports = PlannerPorts {
+        state: &at.state,
+        log: &at.log,
+        // Nothing is started.
+        invoker: &(),
+        clock: &SystemClock,
+        holder: SystemClock.random_id(),
+        settings: Settings::default(),
+    };
+    Box::pin(preview(&ports, &at.spec, deadline())).await
+}
+
+/// Refuses a spec whose destination is not the head's, as a run would.
+pub(crate) fn check_destination(spec: &Spec, head: &Head) -> Result<(), Failure> {
+    let destination = spec.destination.to_string();
+    if destination == head.destination {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "destination: {destination} is not where pipeline {} writes, which is {}",
+        spec.pipeline, head.destination
+    )))
+}
+
+/// Why a topic or partition is left out, in one word.
+pub(crate) fn why(left_out: &LeftOut) -> &'static str {
+    match left_out.why {
+        Why::Unobserved(_) => "unobserved",
+        Why::Stopped => "stopped",
+        Why::Quarantined => "quarantined",
+        Why::Batching => "waiting",
+        Why::Capped => "capped",
+        Why::Table => "no_table",
+    }
+}
+
+/// Whether a topic or partition that is left out needs somebody to look at it.
+pub(crate) fn is_trouble(left_out: &LeftOut) -> bool {
+    match left_out.why {
+        Why::Unobserved(_) | Why::Stopped | Why::Quarantined => true,
+        Why::Batching | Why::Capped | Why::Table => false,
+    }
+}

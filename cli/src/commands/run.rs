@@ -1,0 +1,123 @@
+//! `run`: the whole job in this process.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tidegate_core::documents::Why;
+use tidegate_core::ports::{Clock, StateStore};
+use tidegate_core::use_cases::{Settings, TickOutcome};
+use tidegate_core::{Error, Result};
+use tidegate_local::SystemClock;
+use tidegate_parquet::{ParquetJoiner, RawEncoder};
+
+use crate::console::{say, say_json};
+use crate::deployment::Deployment;
+use crate::driver::{self, Embedded, Pass};
+use crate::exit::{Exit, Failure};
+use crate::progress::Progress;
+use crate::report::{Outcome, RunLine};
+use crate::table::RunTable;
+
+/// Copies what is new, once or until nothing is left. A run that was left open is finished
+/// first, and does not count.
+pub(crate) async fn run(
+    spec: &str,
+    state: Option<&str>,
+    until_caught_up: bool,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let Deployment { spec, state, objects, log } = Deployment::open(spec, state)?;
+    let ports = Arc::new(Embedded {
+        state,
+        objects,
+        log,
+        encoder: RawEncoder::default(),
+        joiner: ParquetJoiner,
+        clock: SystemClock,
+        settings: Settings::default(),
+        readers: driver::cores(),
+    });
+    let holder = ports.clock.random_id();
+    let _hold = ports.state.hold(&spec.pipeline, holder, ports.deadline()).await?;
+    let mut shown = Shown::new(json);
+    loop {
+        let progress = Progress::on_terminal();
+        let pass = driver::pass(&ports, &spec, holder, &progress).await;
+        progress.end();
+        let pass = pass?;
+        shown.show(&RunLine::of(&spec, &pass), &pass);
+        if !goes_on(&pass, until_caught_up)? {
+            return Ok(shown.exit);
+        }
+    }
+}
+
+/// Whether another pass is to follow.
+fn goes_on(pass: &Pass, until_caught_up: bool) -> Result<bool> {
+    let Some(done) = &pass.committed else { return Ok(false) };
+    if !until_caught_up {
+        return Ok(matches!(pass.outcome, TickOutcome::RolledForward { .. }));
+    }
+    match done.unfinished.first() {
+        Some(unfinished) if done.moved == 0 => Err(Error::new(
+            unfinished.cause.kind,
+            format!("run {} got no further: {}", done.run, unfinished.cause),
+        )),
+        Some(_) | None => Ok(true),
+    }
+}
+
+/// What was shown so far.
+struct Shown {
+    json: bool,
+    table: RunTable,
+    told: BTreeSet<String>,
+    exit: Exit,
+}
+
+impl Shown {
+    fn new(json: bool) -> Self {
+        Self { json, table: RunTable::default(), told: BTreeSet::new(), exit: Exit::Done }
+    }
+
+    fn show(&mut self, line: &RunLine, pass: &Pass) {
+        if self.json {
+            say_json(line);
+        } else {
+            self.table.add(line).iter().for_each(|line| say(line));
+        }
+        if line.exit() == Exit::DoneBut {
+            self.exit = Exit::DoneBut;
+        }
+        let idle_after_work = line.outcome == Outcome::Idle && !self.told.is_empty();
+        if !idle_after_work {
+            self.warn(line, pass);
+        }
+    }
+
+    /// Tells what a table has no place for, once.
+    fn warn(&mut self, line: &RunLine, pass: &Pass) {
+        let losses = line.losses.iter().map(ToString::to_string);
+        let stopped = line.stopped.iter().map(ToString::to_string);
+        let tables = pass.left_out.iter().filter(|left_out| left_out.why == Why::Table);
+        let tables = tables.map(|l| format!("topic {} is left out: {}", l.topic, l.message));
+        let done = pass.committed.iter();
+        let unfinished = done.clone().flat_map(|done| &done.unfinished).map(|slice| {
+            format!(
+                "{} was read up to {} of {}: {}",
+                slice.partition, slice.reached, slice.end, slice.cause
+            )
+        });
+        let set_aside = done.clone().flat_map(|done| &done.set_aside).map(|aside| {
+            format!("task {} does not count and is read again: {}", aside.task, aside.cause)
+        });
+        let untidy = done.filter_map(|done| done.untidy.as_ref());
+        let untidy = untidy.map(|cause| format!("left for the next run to tidy up: {cause}"));
+        let all = losses.chain(stopped).chain(tables).chain(unfinished).chain(set_aside);
+        for message in all.chain(untidy).collect::<Vec<_>>() {
+            if self.told.insert(message.clone()) {
+                tracing::warn!("{message}");
+            }
+        }
+    }
+}
