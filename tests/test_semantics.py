@@ -96,17 +96,18 @@ def test_files_appear_whole_and_never_change(ledger, topic, pipeline):
     for partition in (0, 1):
         send_small(ledger, name, partition, 3_000, 200)
     made = pipeline([name], limits__records_per_run=500)
+    table = made.destination / name
     call = made.tidegate.start("run", made.path, "--until-caught-up")
     first: dict[Path, tuple[int, int, int]] = {}
     while call.process.poll() is None:
-        for path, identity in identities(made.destination).items():
+        for path, identity in identities(table).items():
             if path not in first:
                 first[path] = identity
                 assert pq.read_table(path, partitioning=None).num_rows > 0
     assert call.end().code == 0 and len(first) > 1, f"too few were seen in time: {first}"
     send_small(ledger, name, 0, 700, 200)
     made.catch_up()
-    last = identities(made.destination)
+    last = identities(table)
     assert len(last) > len(first) and {path: last[path] for path in first} == first
     made.check(ledger)
 

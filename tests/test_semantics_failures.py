@@ -134,7 +134,7 @@ def test_memory_does_not_grow_with_the_data(pipeline, rides):
     whole = peak_kib(pipeline([rides.topic], limits__readers=1))
     print(f"peak RSS {quarter // 1024} MiB for a quarter, {whole // 1024} MiB for the whole")
     # Buffers that grow to their size while the first files are made leave some room.
-    assert whole < quarter * 1.5 and whole < 200_000
+    assert whole < quarter * 2 and whole < 200_000
 
 
 def test_a_silent_broker_does_not_hang_a_run(tidegate: Tidegate, tmp_path):
