@@ -135,9 +135,13 @@ impl Ports {
         }
     }
 
-    /// Waits until the world's clock shows `until`.
+    /// Waits until the world's clock shows `until`: the whole actor does, with everything that
+    /// it has under way.
     pub(crate) async fn sleep_until(&self, until: i64) {
-        self.world.with(|state| state.actors[self.actor].wake_at = until);
+        self.world.with(|state| {
+            let wake_at = &mut state.actors[self.actor].wake_at;
+            *wake_at = until.max(*wake_at);
+        });
         while self.world.with(|state| state.now < until) {
             give_way().await;
         }

@@ -79,6 +79,14 @@ impl FaultPlan {
         Self::At(BTreeMap::from([(call, fault)]))
     }
 
+    /// The call from which on nothing goes wrong any more.
+    pub(crate) fn calm_from(&self) -> u64 {
+        match self {
+            Self::At(faults) => faults.last_key_value().map_or(0, |(call, _)| call + 1),
+            Self::Random { calls, .. } => *calls,
+        }
+    }
+
     /// What goes wrong at `call`, if anything.
     pub(crate) fn at(&self, call: u64, class: Class, rng: &mut Rng) -> Option<Fault> {
         match self {
@@ -92,21 +100,38 @@ impl FaultPlan {
     }
 }
 
+/// As it is printed and given back for a replay: `none`, `Late@3,Pause@9`, `15/1000<400`.
 impl fmt::Display for FaultPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::At(faults) if faults.is_empty() => f.write_str("none"),
             Self::At(faults) => {
-                let each: Vec<_> = faults
-                    .iter()
-                    .map(|(call, fault)| format!("{fault:?} at call {call}"))
-                    .collect();
-                f.write_str(&each.join(", "))
+                let each: Vec<_> =
+                    faults.iter().map(|(call, fault)| format!("{fault:?}@{call}")).collect();
+                f.write_str(&each.join(","))
             }
-            Self::Random { per_mille, calls } => {
-                write!(f, "{per_mille} of 1000 among the first {calls} calls")
-            }
+            Self::Random { per_mille, calls } => write!(f, "{per_mille}/1000<{calls}"),
         }
+    }
+}
+
+impl FaultPlan {
+    /// Reads what [`fmt::Display`] wrote; none if it did not.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "none" {
+            return Some(Self::none());
+        }
+        if let Some((per_mille, calls)) = text.split_once("/1000<") {
+            let (per_mille, calls) = (per_mille.parse().ok()?, calls.parse().ok()?);
+            return Some(Self::Random { per_mille, calls });
+        }
+        let each = text.split(',').map(|fault| {
+            let (name, call) = fault.split_once('@')?;
+            let all = Class::Invoke.faults().iter();
+            let fault = all.copied().find(|fault| format!("{fault:?}") == name)?;
+            Some((call.parse().ok()?, fault))
+        });
+        Some(Self::At(each.collect::<Option<_>>()?))
     }
 }
 
@@ -120,6 +145,16 @@ mod tests {
         let struck: Vec<_> =
             (0..6).filter_map(|call| plan.at(call, Class::Write, &mut Rng::new(1))).collect();
         assert_eq!(struck, [Fault::Twice]);
+    }
+
+    #[test]
+    fn a_plan_survives_its_text() {
+        let two = BTreeMap::from([(3, Fault::Late), (9, Fault::CrashAfter)]);
+        let random = FaultPlan::Random { per_mille: 15, calls: 400 };
+        for plan in [FaultPlan::none(), FaultPlan::At(two), random] {
+            assert_eq!(FaultPlan::parse(&plan.to_string()), Some(plan));
+        }
+        assert_eq!(FaultPlan::parse("Never@3"), None);
     }
 
     #[test]

@@ -82,6 +82,12 @@ fn settings() -> Settings {
     }
 }
 
+/// What a function came to, in words: only a trace wants to know.
+fn told(ports: &Ports, outcome: impl FnOnce() -> String) -> String {
+    let traced = ports.world().with(|state| state.settings.trace);
+    if traced { outcome() } else { String::new() }
+}
+
 fn within(ports: &Ports, secs: u64) -> Deadline {
     Deadline(ports.now().after(Duration::from_secs(secs)))
 }
@@ -97,7 +103,7 @@ async fn plan(
     let clock = ports;
     let planner = PlannerPorts { state: ports, log: ports, invoker, clock, holder, settings };
     let report = tick(&planner, event, deadline).await?;
-    Ok(format!("{:?}", report.outcome))
+    Ok(told(ports, || format!("{:?}, left out: {:?}", report.outcome, report.left_out)))
 }
 
 async fn read(ports: &Ports, event: &ReaderEvent) -> Result<String> {
@@ -111,7 +117,7 @@ async fn read(ports: &Ports, event: &ReaderEvent) -> Result<String> {
         settings: settings(),
     };
     let outcome = read_task(&reader, event, deadline, |_, _| {}).await?;
-    Ok(format!("{outcome:?}"))
+    Ok(told(ports, || format!("{outcome:?}")))
 }
 
 async fn publish(
@@ -134,7 +140,7 @@ async fn publish(
         settings: settings(),
     };
     let outcome = finalize(&finalizer, event, deadline).await?;
-    Ok(format!("{outcome:?}"))
+    Ok(told(ports, || format!("{outcome:?}")))
 }
 
 /// Starts what is to be started in this very process, one after another.

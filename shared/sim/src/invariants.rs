@@ -13,8 +13,18 @@ mod commit;
 mod data;
 mod head;
 mod rest;
+mod restore;
+
+pub(crate) use restore::Backup;
 
 use crate::world::State;
+
+/// Where the committed checkpoint has each partition.
+type Committed = BTreeMap<TopicPartition, (Option<TopicId>, i64)>;
+/// First content of each document.
+type Documents = BTreeMap<(PipelineName, Document), Bytes>;
+/// Topic id, offset and state of each partition.
+type Told = BTreeMap<TopicPartition, (Option<TopicId>, i64, String)>;
 
 /// What was seen so far, and what was wrong about it.
 #[derive(Clone, Debug)]
@@ -27,7 +37,7 @@ pub(crate) struct Watch {
     pub(crate) published: BTreeMap<(TopicId, i32, i64), (u64, RunNumber)>,
     /// First content of every object that may not change.
     first: BTreeMap<String, Bytes>,
-    documents: BTreeMap<(PipelineName, Document), Bytes>,
+    documents: Documents,
     /// Layouts by their run, with their hashes, in the order of their chain.
     pub(crate) layouts: BTreeMap<RunNumber, (Layout, String)>,
     pub(crate) manifests: BTreeMap<RunNumber, Manifest>,
@@ -36,12 +46,16 @@ pub(crate) struct Watch {
     /// Runs that were closed.
     pub(crate) closed: BTreeSet<RunNumber>,
     /// Where the committed checkpoint has each partition.
-    pub(crate) committed: BTreeMap<TopicPartition, (Option<TopicId>, i64)>,
+    pub(crate) committed: Committed,
     /// What the manifests say of each partition, one after another.
-    told: BTreeMap<TopicPartition, (Option<TopicId>, i64, String)>,
+    told: Told,
     /// Partitions that the committed checkpoint stops.
     pub(crate) stopped: BTreeSet<TopicPartition>,
     pub(crate) head: Option<Head>,
+    /// Whether the state table was ever put back to an earlier point.
+    pub(crate) restored: bool,
+    /// Whether a function refused to go on because of that.
+    pub(crate) refused: bool,
 }
 
 impl Watch {
@@ -61,6 +75,8 @@ impl Watch {
             told: BTreeMap::new(),
             stopped: BTreeSet::new(),
             head: None,
+            restored: false,
+            refused: false,
         }
     }
 

@@ -16,3 +16,15 @@ pub enum Sabotage {
     /// Rule 4: a data file that stands is replaced.
     CreateReplaces,
 }
+
+impl Sabotage {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::SwapIgnoresVersion,
+        Self::ClosedRunLooksOpen,
+        Self::WriteReplaces,
+        Self::LayoutReplaced,
+        Self::JoinIsRandom,
+        Self::CreateReplaces,
+    ];
+}

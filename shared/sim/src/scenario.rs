@@ -29,6 +29,10 @@ pub enum Change {
     NewPartition,
     /// A partition loses its leader, or gets one again.
     Leaderless,
+    /// The state table is backed up.
+    Backup,
+    /// The state table is put back to the last backup.
+    Restore,
 }
 
 /// A pipeline and its surroundings.
@@ -82,8 +86,8 @@ impl Scenario {
     /// All scenarios. The first ones are small enough for every single fault.
     pub fn all() -> Vec<Self> {
         use Change::{
-            Compaction, Cut, Election, EndTransaction, Leaderless, NewPartition, Produce,
-            Recreation, Retention, Transaction,
+            Backup, Compaction, Cut, Election, EndTransaction, Leaderless, NewPartition, Produce,
+            Recreation, Restore, Retention, Transaction,
         };
         vec![
             Self::plain("plain"),
@@ -120,6 +124,13 @@ impl Scenario {
                 strays: true,
                 planners: 2,
                 ..Self::plain("logs lost, cut and made anew")
+            },
+            Self {
+                changes: &[Produce, Produce, Backup, Restore],
+                changes_max: 12,
+                strays: true,
+                spec: json!({"limits": {"records_per_run": 5}}),
+                ..Self::plain("a backup of the state is restored")
             },
             Self {
                 topics: &[("a", 3), ("b", 2), ("c", 1)],
@@ -231,6 +242,8 @@ fn happen(change: Change, state: &mut State, at: (&str, i32), rng: &mut Rng) {
             let added = state.kafka.topic(topic).map_or(0, |topic| topic.partitions.len() - 1);
             state.kafka.produce(topic, i32::try_from(added).unwrap_or(0), now, None);
         }
+        Change::Backup => state.back_up(),
+        Change::Restore => state.restore(),
         Change::EndTransaction
         | Change::Retention
         | Change::Compaction

@@ -64,13 +64,20 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Replay { scenario, seed, faults, sabotage } = &self.replay;
         for line in &self.trace {
             writeln!(f, "{line}")?;
         }
         writeln!(f, "violation: {}", self.violation)?;
-        write!(f, "replay: scenario {:?}, seed {seed}, faults: {faults}", scenario.name)?;
-        sabotage.map_or(Ok(()), |sabotage| write!(f, ", sabotage {sabotage:?}"))
+        write!(f, "replay: {}", self.replay)
+    }
+}
+
+/// As it is printed and given back: scenario, seed, faults, sabotage.
+impl fmt::Display for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scenario, seed, faults, sabotage } = self;
+        write!(f, "{}|{seed}|{faults}", scenario.name)?;
+        sabotage.map_or(Ok(()), |sabotage| write!(f, "|{sabotage:?}"))
     }
 }
 
@@ -78,6 +85,21 @@ impl Replay {
     /// A history without faults.
     pub fn new(scenario: &Scenario, seed: u64) -> Self {
         Self { scenario: scenario.clone(), seed, faults: FaultPlan::none(), sabotage: None }
+    }
+
+    /// Reads what [`fmt::Display`] wrote; none if it did not.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('|');
+        let (name, seed) = (parts.next()?, parts.next()?.parse().ok()?);
+        let scenario = Scenario::all().into_iter().find(|scenario| scenario.name == name)?;
+        let faults = FaultPlan::parse(parts.next()?)?;
+        let sabotage = match parts.next() {
+            Some(name) => {
+                Some(*Sabotage::ALL.iter().find(|sabotage| format!("{sabotage:?}") == name)?)
+            }
+            None => None,
+        };
+        Some(Self { scenario, seed, faults, sabotage })
     }
 
     /// The same with these faults.
@@ -100,6 +122,17 @@ impl Replay {
             class.faults().iter().map(move |fault| FaultPlan::one(call, *fault))
         });
         faults.map(|faults| self.clone().with_faults(faults))
+    }
+
+    /// Lets it happen, and answers all that happened, whatever that was.
+    pub fn told(&self) -> String {
+        let (result, trace) = self.once(true);
+        let told = Finding {
+            violation: result.err().unwrap_or_else(|| "none".to_owned()),
+            replay: self.clone(),
+            trace,
+        };
+        told.to_string()
     }
 
     /// Lets it happen.
@@ -131,6 +164,7 @@ impl Replay {
         let world = World::new(settings);
         self.scenario.begin(&world, &mut rng);
         let mut course = Course {
+            replay: self,
             scenario: &self.scenario,
             spec: self.scenario.spec_json(),
             world: world.clone(),
@@ -160,12 +194,17 @@ enum Phase {
     Changing,
     /// Kafka is at rest: what is late arrives, and the pipeline catches up.
     Settling,
-    /// One more record in every partition is to be copied.
-    OneMore,
+    /// One more record in every partition is to be copied. Nothing goes wrong any more: the run
+    /// that copies them clears away whatever earlier ones left behind.
+    OneMore {
+        /// Port calls at its beginning.
+        from: u64,
+    },
 }
 
 /// A history under way.
 struct Course<'a> {
+    replay: &'a Replay,
     scenario: &'a Scenario,
     spec: Value,
     world: World,
@@ -181,6 +220,10 @@ impl Course<'_> {
     fn run(&mut self) -> Result<(), String> {
         for _ in 0..STEPS_MAX {
             self.start_what_is_due();
+            if self.phase != Phase::Changing && self.world.with(|state| state.watch.refused) {
+                // A human is called: nothing was published twice, and nothing goes on.
+                return Ok(());
+            }
             if self.step_somebody()? {
                 self.disturb();
             } else if self.at_rest() {
@@ -190,12 +233,14 @@ impl Course<'_> {
                         self.phase = Phase::Settling;
                         self.ticks = 0;
                     }
-                    Phase::Settling => {
+                    Phase::OneMore { from } if self.replay.faults.calm_from() <= from => {
+                        return self.judge_rest();
+                    }
+                    Phase::Settling | Phase::OneMore { .. } => {
                         one_more_each(&self.world);
-                        self.phase = Phase::OneMore;
+                        self.phase = Phase::OneMore { from: self.calls() };
                         self.ticks = 0;
                     }
-                    Phase::OneMore => return self.judge_rest(),
                 }
                 self.next_tick = self.world.with(|state| state.now);
             } else {
@@ -203,6 +248,10 @@ impl Course<'_> {
             }
         }
         Err(format!("{STEPS_MAX} steps were not enough to come to rest"))
+    }
+
+    fn calls(&self) -> u64 {
+        self.world.with(|state| u64::try_from(state.calls.len()).unwrap_or(u64::MAX))
     }
 
     /// Starts the planners that the schedule starts, and what events start.
@@ -363,6 +412,7 @@ impl State {
         };
         match error.kind() {
             Unavailable | OutOfTime | Conflict | DataLoss => {}
+            Corrupt if self.watch.restored => self.watch.refused = true,
             Corrupt | BadRecord | Denied | Config => {
                 self.watch.violated(format!("{name}: {error:?}"));
             }

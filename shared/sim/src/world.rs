@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tidegate_core::words::{Isolation, PipelineName};
 
 use crate::faults::{Class, FaultPlan};
-use crate::invariants::Watch;
+use crate::invariants::{Backup, Watch};
 use crate::kafka::Kafka;
 use crate::mail::{Event, Mail};
 use crate::objects::Objects;
@@ -95,6 +95,8 @@ pub(crate) struct State {
     pub(crate) mail: Mail,
     pub(crate) late: Vec<(i64, Effect)>,
     pub(crate) watch: Watch,
+    /// The last backup of the tables.
+    pub(crate) backup: Option<Backup>,
     pub(crate) trace: Vec<String>,
     /// Of all calls, their actors and faults: equal for two equal histories.
     pub(crate) digest: u64,
@@ -143,6 +145,7 @@ impl World {
             mail: Mail::new(Rng::stream(settings.seed, 2)),
             late: Vec::new(),
             watch: Watch::new(settings.isolation),
+            backup: None,
             trace: Vec::new(),
             digest: 0xcbf2_9ce4_8422_2325,
             settings,

@@ -3,11 +3,15 @@
 
 use std::time::Instant;
 
-use tidegate_sim::{FaultPlan, Replay, Scenario};
+use tidegate_sim::{FaultPlan, Replay, Sabotage, Scenario};
 
-#[expect(clippy::disallowed_methods, reason = "a test's size is chosen where it starts")]
+#[expect(clippy::disallowed_methods, reason = "what a test does is chosen where it starts")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 fn scale() -> u64 {
-    if std::env::var("SCALE").as_deref() == Ok("full") { 20 } else { 1 }
+    if environment("SCALE").as_deref() == Some("full") { 20 } else { 1 }
 }
 
 /// Runs them all, and says how many a second.
@@ -72,4 +76,32 @@ fn w16_random_faults_leave_every_record_once() {
         });
         run_all(scenario.name, replays);
     }
+}
+
+/// Each rule of the protocol that is broken on purpose is noticed.
+#[test]
+fn broken_rules_are_noticed() {
+    for sabotage in Sabotage::ALL {
+        let histories = (0..200).flat_map(|seed| {
+            Scenario::all().into_iter().rev().map(move |scenario| {
+                let faults = FaultPlan::Random { per_mille: 40, calls: 400 };
+                Replay::new(&scenario, seed).with_faults(faults).with_sabotage(sabotage)
+            })
+        });
+        let mut tried = 0;
+        let found = histories.inspect(|_| tried += 1).find_map(|replay| replay.run().err());
+        let finding = found.unwrap_or_else(|| panic!("{sabotage:?} went unnoticed"));
+        println!("{sabotage:?}: noticed in history {tried}: {}", finding.violation);
+    }
+}
+
+/// `REPLAY='plain|7|Late@31' cargo test -p tidegate-sim --test simulation replay -- --nocapture`
+/// tells what happened there.
+#[test]
+fn replay() {
+    let text = environment("REPLAY").unwrap_or_else(|| "plain|1|none".to_owned());
+    let replay = Replay::parse(&text).unwrap_or_else(|| panic!("{text:?} is no replay"));
+    assert_eq!(replay.to_string(), text);
+    println!("{}", replay.told());
+    assert!(replay.run().is_ok(), "{text}");
 }
