@@ -35,17 +35,16 @@ def tidegate() -> Tidegate:
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A real broker for the whole session."""
-    yield from _running(tmp_path_factory.mktemp("kafka") / "broker")
+    yield from _running(Broker(tmp_path_factory.mktemp("kafka") / "broker"))
 
 
 @pytest.fixture
 def own_broker(tmp_path: Path) -> Iterator[Broker]:
     """A broker for a test that kills or stops it."""
-    yield from _running(tmp_path / "own-broker")
+    yield from _running(Broker(tmp_path / "own-broker", session_ms=1_500))
 
 
-def _running(folder: Path) -> Iterator[Broker]:
-    made = Broker(folder)
+def _running(made: Broker) -> Iterator[Broker]:
     try:
         yield made.create()
     finally:

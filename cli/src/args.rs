@@ -1,5 +1,7 @@
 //! What can be asked for.
 
+use std::path::PathBuf;
+
 use clap::{ArgAction, Parser, Subcommand};
 
 /// Kafka topics to Parquet, in scheduled, capped batches: each offset exactly once.
@@ -32,6 +34,16 @@ pub(crate) struct Args {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// A tour with nothing installed: a small broker, a directory, runs, what was written.
+    Demo {
+        /// The demo's folder: a new one, or that of a former demo, which is replaced.
+        #[arg(long, value_name = "DIR", default_value = "tidegate-demo")]
+        dir: PathBuf,
+        /// How many events the broker holds.
+        #[arg(long, value_name = "N", default_value_t = 40_000)]
+        #[arg(value_parser = clap::value_parser!(u64).range(200..=10_000_000))]
+        events: u64,
+    },
     /// Copy what is new: the whole job in this process.
     Run {
         #[command(flatten)]

@@ -1,5 +1,6 @@
 //! The verbs, one module each.
 
+mod demo;
 mod look;
 mod pause;
 mod plan;
@@ -14,6 +15,7 @@ use crate::exit::{Exit, Failure};
 pub(crate) async fn execute(args: Args) -> Result<Exit, Failure> {
     let state = args.state.as_deref();
     match &args.verb {
+        Verb::Demo { dir, events } => demo::demo(dir, *events, args.json).await,
         Verb::Run { spec, until_caught_up } => {
             run::run(&spec.path, state, *until_caught_up, args.json).await
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tidegate_core::documents::{CheckpointEntry, LeftOut, Loss, PartitionState, Why};
 use tidegate_core::planning::Lag;
 use tidegate_core::spec::Spec;
@@ -14,7 +14,7 @@ use crate::driver::Pass;
 use crate::exit::Exit;
 
 /// The outcome of a tick and what it started (design: "CLI").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     /// A run was committed.
@@ -40,7 +40,7 @@ impl Outcome {
 }
 
 /// One line of `run --json`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct RunLine {
     /// What became of it.
     pub(crate) outcome: Outcome,
@@ -69,7 +69,7 @@ pub(crate) struct RunLine {
 }
 
 /// Offsets that are gone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct LossLine {
     topic: String,
     partition: i32,
@@ -86,7 +86,7 @@ impl LossLine {
 }
 
 /// A partition that is not read, or seldom; a topic, where it has none.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub(crate) struct StoppedLine {
     /// The topic.
     pub(crate) topic: String,

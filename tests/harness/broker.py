@@ -44,9 +44,7 @@ SETTINGS = {
     "log.cleaner.backoff.ms": 200,
     "log.cleaner.dedupe.buffer.size": 4194304,
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 200,
-    # A broker that was killed is back within three seconds; by default its old session takes nine.
     "controlled.shutdown.enable": "false",
-    "broker.session.timeout.ms": 1000,
     "broker.heartbeat.interval.ms": 200,
     # Records of 50 MB are part of the tests.
     "message.max.bytes": 100_000_000,
@@ -78,7 +76,8 @@ def answers(port: int) -> bool:
 
 
 def end_with_parent() -> None:
-    """Called in the child: the kernel ends it when the tests die, however they die."""
+    """Called in the child: the kernel ends it when the thread that started it ends, so that nothing
+    is left of tests that were killed. Start processes from the main thread only."""
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
@@ -87,9 +86,13 @@ class Broker:
     """A broker with its folder. `address` is its own listener; what connects to
     `counted_address` is told to come back through `counted_port`, where a test may put a proxy."""
 
-    def __init__(self, folder: Path, java: Java | None = None) -> None:
+    def __init__(self, folder: Path, session_ms: int = 30_000) -> None:
+        """`session_ms`: how long a broker that was killed is taken for alive. One that is to start
+        again must be short, or it waits for its former self; one that is not should be long: a
+        disk that stalls for a second would take all partitions' leader away."""
         self.folder = folder
-        self.java = java or Java(libs())
+        self.session_ms = session_ms
+        self.java = Java(libs())
         self.port, self.controller_port, self.behind_port, self.counted_port = free_ports(4)
         self.address = f"127.0.0.1:{self.port}"
         self.counted_address = f"127.0.0.1:{self.counted_port}"
@@ -110,6 +113,7 @@ class Broker:
         host = "127.0.0.1"
         settings = SETTINGS | {
             "log.dirs": data,
+            "broker.session.timeout.ms": self.session_ms,
             "controller.quorum.voters": f"1@{host}:{self.controller_port}",
             "listeners": f"PLAINTEXT://{host}:{self.port},COUNTED://{host}:{self.behind_port},"
             f"CONTROLLER://{host}:{self.controller_port}",

@@ -16,7 +16,7 @@ from .broker import end_with_parent
 
 ROOT = Path(__file__).resolve().parents[2]
 
-DONE, FAILED, USAGE, DONE_BUT = 0, 1, 2, 3
+DONE, FAILED, USAGE, DONE_BUT, INTERRUPTED = 0, 1, 2, 3, 130
 
 OUTCOMES = {"committed", "idle", "busy", "paused"}
 RUN_KEYS = {
@@ -106,7 +106,7 @@ def _never(ended: Ended) -> None:
     """What no call may do, whatever it was asked for."""
     for word in ("panicked at", "RUST_BACKTRACE", "stack backtrace"):
         assert word not in ended.err + ended.out, f"a panic:\n{ended.err}"
-    assert ended.code in (DONE, FAILED, USAGE, DONE_BUT, 130), (
+    assert ended.code in (DONE, FAILED, USAGE, DONE_BUT, INTERRUPTED), (
         f"exit code {ended.code} means nothing:\n{ended.err}"
     )
     if ended.code in (FAILED, USAGE):

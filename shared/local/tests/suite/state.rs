@@ -1,4 +1,5 @@
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use tidegate_sim::contract;
 enum Wrong {
     SwapsWhateverTheVersion,
     SwapsWhereOtherVersionsStand,
-    LooksAndThenSwaps,
+    TellsRivalsThatAllWon,
     LoadsTheHeadBefore,
     SharesTheHead,
     SaysOursOfWhatStands,
@@ -36,7 +37,7 @@ enum Wrong {
 const TABLE: [(Wrong, &str); 16] = [
     (Wrong::SwapsWhateverTheVersion, "head::there_is_none_before_the_first_swap"),
     (Wrong::SwapsWhereOtherVersionsStand, "head::it_is_what_was_swapped_last"),
-    (Wrong::LooksAndThenSwaps, "head::of_many_first_ones_one_stands"),
+    (Wrong::TellsRivalsThatAllWon, "head::of_many_first_ones_one_stands"),
     (Wrong::LoadsTheHeadBefore, "head::it_is_what_was_swapped_last"),
     (Wrong::SharesTheHead, "head::there_is_none_before_the_first_swap"),
     (
@@ -69,7 +70,8 @@ async fn a_wrong_state_is_noticed() {
         let document = Document::Output(RunNumber(7), RandomId(0), 3);
         let bytes = Bytes::from_static(b"0");
         right.swap_head(&pipeline, None, bytes.clone(), by).await.expect("a free disk");
-        let store = WrongState { right, wrong, before: Mutex::default() };
+        let store =
+            WrongState { right, wrong, before: Mutex::default(), swapping: AtomicUsize::default() };
         if wrong == Wrong::SharesThePlans {
             store.write(&pipeline, document, bytes, None, by).await.expect("a free disk");
         }
@@ -88,6 +90,8 @@ struct WrongState {
     wrong: Wrong,
     /// The head that was swapped away last.
     before: Mutex<Option<StoredHead>>,
+    /// How many swap at this moment.
+    swapping: AtomicUsize,
 }
 
 fn shared() -> PipelineName {
@@ -116,6 +120,23 @@ impl WrongState {
             Document::Output(run, id, number) => Document::Output(run, plan(id), task(number)),
             Document::Checkpoint(run, id) => Document::Checkpoint(run, plan(id)),
         }
+    }
+
+    async fn swap_wrongly(
+        &self,
+        name: &PipelineName,
+        expected: Option<u64>,
+        bytes: Bytes,
+        by: Deadline,
+    ) -> Result<Swapped> {
+        let before = self.right.load_head(name, by).await?;
+        let standing = before.as_ref().map(|head| head.version);
+        let expected = self.expects(standing, expected);
+        let swapped = self.right.swap_head(name, expected, bytes, by).await?;
+        if swapped != Swapped::Conflict {
+            *self.before.lock().expect("no thread panics") = before;
+        }
+        Ok(swapped)
     }
 
     /// The version that is to be swapped away, if it is; otherwise the one that was expected.
@@ -147,19 +168,17 @@ impl StateStore for WrongState {
         by: Deadline,
     ) -> Result<Swapped> {
         let name = self.head_of(name);
-        let before = self.right.load_head(&name, by).await?;
-        let standing = before.as_ref().map(|head| head.version);
-        let swapped =
-            self.right.swap_head(&name, self.expects(standing, expected), bytes, by).await?;
-        match swapped {
-            Swapped::Ours { .. } => *self.before.lock().expect("no thread panics") = before,
-            // It looked right: whatever came between is taken for written over.
-            Swapped::Conflict if self.is(Wrong::LooksAndThenSwaps) && standing == expected => {
-                return Ok(Swapped::Ours { version: expected.unwrap_or(0) + 1 });
+        // Counted when the call begins, so that a race is one under any scheduler: rivals have
+        // all begun before the first of them has waited for the disk.
+        let rivals = self.swapping.fetch_add(1, Ordering::SeqCst);
+        let swapped = self.swap_wrongly(&name, expected, bytes, by).await;
+        self.swapping.fetch_sub(1, Ordering::SeqCst);
+        match swapped? {
+            Swapped::Conflict if self.is(Wrong::TellsRivalsThatAllWon) && rivals > 0 => {
+                Ok(Swapped::Ours { version: expected.unwrap_or(0) + 1 })
             }
-            Swapped::Conflict => {}
+            swapped => Ok(swapped),
         }
-        Ok(swapped)
     }
 
     async fn write(
