@@ -118,3 +118,6 @@ impl<S, O, L, E, J, C: Clock> Embedded<S, O, L, E, J, C> {
         Deadline(self.clock.now().after(TIMEOUT))
     }
 }
+
+#[cfg(test)]
+mod tests;
