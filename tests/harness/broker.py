@@ -198,6 +198,8 @@ class Broker:
         try:
             return [answer.result(15).offset for answer in answers.values()]
         except KafkaException:
+            # A client that once heard of no leader believes it for half a minute.
+            self._admin = None
             return None
 
 
