@@ -66,12 +66,12 @@ pub(super) fn judge(case: Case<'_>) -> Result<Judged> {
         let entry = new_entry(case, offsets)?;
         return Ok(go_on(case, entry, true, offsets, end));
     };
-    if let PartitionState::Stopped { stop, message } = &known.state {
-        if !goes_on_again(case, known, *stop) {
-            let standing = Err(left_out(observed, Why::Stopped, message.clone()));
-            let entry = Some(known.clone());
-            return Ok(Judged { entry, changed: false, loss: None, end: Some(end), standing });
-        }
+    if let PartitionState::Stopped { stop, message } = &known.state
+        && !goes_on_again(case, known, *stop)
+    {
+        let standing = Err(left_out(observed, Why::Stopped, message.clone()));
+        let entry = Some(known.clone());
+        return Ok(Judged { entry, changed: false, loss: None, end: Some(end), standing });
     }
     Ok(identify(case, known, offsets, end))
 }

@@ -1,6 +1,7 @@
 //! Each partition's offsets, from manifest to manifest, and the checkpoint.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Finding, StandingManifest};
 use crate::documents::Checkpoint;
@@ -21,7 +22,7 @@ pub fn check_offsets(manifests: &[StandingManifest]) -> Vec<Finding> {
         let mut wrong = |message: String| findings.push(Finding::new(path, message));
         let mut told: BTreeMap<TopicPartition, Vec<Told>> = BTreeMap::new();
         for slice in &manifest.slices {
-            let partition = TopicPartition::new(slice.topic.clone(), slice.partition);
+            let partition = TopicPartition::new(Arc::clone(&slice.topic), slice.partition);
             let (start, end) = (slice.start, slice.reached);
             let accounted = slice.accounting.offsets();
             if end < start || end.abs_diff(start) != accounted {
@@ -32,7 +33,7 @@ pub fn check_offsets(manifests: &[StandingManifest]) -> Vec<Finding> {
             told.entry(partition).or_default().push(Told { start, end });
         }
         for loss in &manifest.losses {
-            let partition = TopicPartition::new(loss.topic.clone(), loss.partition);
+            let partition = TopicPartition::new(Arc::clone(&loss.topic), loss.partition);
             told.entry(partition).or_default().push(Told { start: loss.start, end: loss.end });
         }
         for (partition, mut ranges) in told {
@@ -50,7 +51,7 @@ pub fn check_offsets(manifests: &[StandingManifest]) -> Vec<Finding> {
             }
         }
         for entry in &manifest.checkpoint {
-            let partition = TopicPartition::new(entry.topic.clone(), entry.partition);
+            let partition = TopicPartition::new(Arc::clone(&entry.topic), entry.partition);
             let at = positions.entry(partition.clone()).or_insert(entry.offset);
             if *at != entry.offset {
                 wrong(format!(
@@ -69,7 +70,7 @@ pub fn check_checkpoint(checkpoint: &Checkpoint, manifests: &[StandingManifest])
     let mut told: BTreeMap<TopicPartition, (i64, &str)> = BTreeMap::new();
     for StandingManifest { manifest, .. } in manifests {
         for entry in &manifest.checkpoint {
-            let partition = TopicPartition::new(entry.topic.clone(), entry.partition);
+            let partition = TopicPartition::new(Arc::clone(&entry.topic), entry.partition);
             told.insert(partition, (entry.offset, &entry.state));
         }
     }
