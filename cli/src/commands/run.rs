@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tidegate_core::documents::Why;
 use tidegate_core::ports::{Clock, StateStore};
-use tidegate_core::use_cases::{Settings, TickOutcome};
-use tidegate_core::{Error, Result};
+use tidegate_core::use_cases::{Settings, TickOutcome, Unfinished};
+use tidegate_core::{Error, ErrorKind, Result};
 use tidegate_local::SystemClock;
 use tidegate_parquet::{ParquetJoiner, RawEncoder};
 
@@ -58,12 +58,22 @@ fn goes_on(pass: &Pass, until_caught_up: bool) -> Result<bool> {
     if !until_caught_up {
         return Ok(matches!(pass.outcome, TickOutcome::RolledForward { .. }));
     }
-    match done.unfinished.first() {
-        Some(unfinished) if done.moved == 0 => Err(Error::new(
-            unfinished.cause.kind,
-            format!("run {} got no further: {}", done.run, unfinished.cause),
-        )),
-        Some(_) | None => Ok(true),
+    if done.moved > 0 {
+        return Ok(true);
+    }
+    // A run that moved nothing is followed by others only if it had nothing to move.
+    if let Some(aside) = done.set_aside.first() {
+        let message =
+            format!("run {} got no further: task {}: {}", done.run, aside.task, aside.cause);
+        return Err(Error::unavailable(message));
+    }
+    let own = |kind| matches!(kind, ErrorKind::BadRecord | ErrorKind::Corrupt);
+    match done.unfinished.iter().find(|unfinished| !own(unfinished.cause.kind)) {
+        Some(Unfinished { cause, .. }) => {
+            Err(Error::new(cause.kind, format!("run {} got no further: {cause}", done.run)))
+        }
+        // What is left is quarantined: it waits for its time, and the exit code tells.
+        None => Ok(done.unfinished.is_empty()),
     }
 }
 
