@@ -135,7 +135,9 @@ impl State {
         let needed = self.watch.layouts.get(&file.run).is_some_and(|(layout, _)| {
             layout.files.iter().any(|file| file.staged.iter().any(|staged| staged == path))
         });
-        if needed && !self.watch.closed.contains(&file.run) {
+        // A commit that a restored backup undid was one: its finalizer may tidy up.
+        let committed = self.watch.restored || self.watch.closed.contains(&file.run);
+        if needed && !committed {
             self.watch.violated(format!("{path} was deleted before its run was committed"));
         }
     }

@@ -13,7 +13,7 @@ pub enum Sabotage {
     LayoutReplaced,
     /// Rule 4: the joined file's bytes depend on who joins them.
     JoinIsRandom,
-    /// Rule 4: a data file that stands is replaced.
+    /// Rules 3 and 4: an object that stands, of whatever kind, is replaced.
     CreateReplaces,
 }
 

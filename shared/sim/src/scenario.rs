@@ -72,9 +72,9 @@ impl Scenario {
             name,
             spec: json!({}),
             topics: &[("a", 2), ("b", 1)],
-            records: 12,
+            records: 8,
             changes: &[Change::Produce],
-            changes_max: 4,
+            changes_max: 3,
             planners: 1,
             strays: false,
             may_stop: false,
@@ -83,7 +83,7 @@ impl Scenario {
         }
     }
 
-    /// All scenarios. The first ones are small enough for every single fault.
+    /// All scenarios. The first five are small enough for every single fault.
     pub fn all() -> Vec<Self> {
         use Change::{
             Backup, Compaction, Cut, Election, EndTransaction, Leaderless, NewPartition, Produce,
@@ -93,12 +93,12 @@ impl Scenario {
             Self::plain("plain"),
             Self {
                 planners: 2,
-                spec: json!({"limits": {"records_per_run": 7, "readers": 3}}),
+                spec: json!({"limits": {"records_per_run": 6, "readers": 2}}),
                 ..Self::plain("capped, two planners")
             },
             Self {
                 topics: &[("a", 1)],
-                records: 14,
+                records: 9,
                 spec: json!({"limits": {"readers": 3, "bytes_per_task": 150},
                              "files": {"target_bytes": 400}}),
                 knows_holders: true,
@@ -106,13 +106,13 @@ impl Scenario {
             },
             Self {
                 changes: &[Produce, Transaction, Transaction, EndTransaction, Compaction, Election],
-                changes_max: 10,
+                changes_max: 8,
                 skew_max: 240_000,
                 ..Self::plain("transactions and holes, clocks apart")
             },
             Self {
                 changes: &[Produce, Retention, NewPartition, Leaderless],
-                changes_max: 8,
+                changes_max: 6,
                 spec: json!({"on_data_loss": "skip", "limits": {"records_per_partition": 3}}),
                 strays: true,
                 ..Self::plain("retention passes, losses skipped")

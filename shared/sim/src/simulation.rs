@@ -199,6 +199,8 @@ enum Phase {
     OneMore {
         /// Port calls at its beginning.
         from: u64,
+        /// Runs closed at its beginning.
+        closed: usize,
     },
 }
 
@@ -233,12 +235,13 @@ impl Course<'_> {
                         self.phase = Phase::Settling;
                         self.ticks = 0;
                     }
-                    Phase::OneMore { from } if self.replay.faults.calm_from() <= from => {
-                        return self.judge_rest();
+                    Phase::OneMore { from, closed } if self.replay.faults.calm_from() <= from => {
+                        return self.judge_rest(closed);
                     }
                     Phase::Settling | Phase::OneMore { .. } => {
                         one_more_each(&self.world);
-                        self.phase = Phase::OneMore { from: self.calls() };
+                        let closed = self.world.with(|state| state.watch.closed.len());
+                        self.phase = Phase::OneMore { from: self.calls(), closed };
                         self.ticks = 0;
                     }
                 }
@@ -372,7 +375,7 @@ impl Course<'_> {
             self.changes += 1;
             self.scenario.change(&self.world, &mut self.rng);
         }
-        let idle = self.phase != Phase::Changing && self.world.with(|state| state.caught_up());
+        let idle = self.world.with(|state| state.caught_up());
         let tick = self.next_tick;
         let next = self.world.with(|state| {
             let asleep = self.actors.iter().map(|(actor, _)| state.actors[*actor].wake_at);
@@ -392,9 +395,14 @@ impl Course<'_> {
         Ok(())
     }
 
-    /// At rest: nothing is left over.
-    fn judge_rest(&self) -> Result<(), String> {
-        self.world.with(|state| state.judge_rest(self.scenario.may_stop))
+    /// At rest: nothing is left over, if there was a run that could clear it away (there is none
+    /// where all partitions are stopped).
+    fn judge_rest(&self, closed: usize) -> Result<(), String> {
+        let may_stop = self.scenario.may_stop;
+        self.world.with(|state| {
+            let swept = state.watch.closed.len() > closed;
+            state.judge_rest(may_stop, swept)
+        })
     }
 }
 

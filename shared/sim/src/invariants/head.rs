@@ -46,7 +46,10 @@ impl State {
             }
             (Some(was), Some(open)) => {
                 if (was.run, was.plan, &was.plan_hash) != (open.run, open.plan, &open.plan_hash) {
-                    return Err(format!("run {} was replaced by run {}", was.run, open.run));
+                    return Err(format!(
+                        "run {} with plan {} was replaced by run {} with plan {}",
+                        was.run, was.plan, open.run, open.plan
+                    ));
                 }
                 same_checkpoint(before, after)
             }

@@ -45,8 +45,8 @@ impl State {
         None
     }
 
-    /// At rest, nothing is left over.
-    pub(crate) fn judge_rest(&self, may_stop: bool) -> Result<(), String> {
+    /// At rest, nothing is left over; of staged files, if a run `swept` them.
+    pub(crate) fn judge_rest(&self, may_stop: bool, swept: bool) -> Result<(), String> {
         if let (false, Some(partition)) = (may_stop, self.watch.stopped.first()) {
             return Err(format!("{partition} was stopped without a cause"));
         }
@@ -58,7 +58,7 @@ impl State {
             named.extend(manifest.files.iter().map(|file| file.path.as_str()));
         }
         for path in self.objects.paths() {
-            if names::StagedFile::parse(path).is_some() {
+            if swept && names::StagedFile::parse(path).is_some() {
                 return Err(format!("{path} is left over"));
             }
             if names::DataFile::parse(path).is_some() && !named.remove(path.as_str()) {
