@@ -30,6 +30,7 @@ mod kafka;
 mod mail;
 mod objects;
 mod ports;
+mod replay;
 mod rng;
 mod sabotage;
 mod scenario;
@@ -44,8 +45,8 @@ pub use file::{FileContent, FileRow, SimEncoder, SimFileEncoder, SimJoin, SimJoi
 pub use kafka::{Identity, Kafka, Log, Slot, SlotKind, Topic};
 pub use mail::Event;
 pub use ports::{SimFetch, SimHold, SimUpload};
+pub use replay::{Finding, History, Replay};
 pub use rng::Rng;
 pub use sabotage::Sabotage;
 pub use scenario::{Change, Scenario};
-pub use simulation::{Finding, History, Replay};
 pub use world::{BEGIN, Settings, World};

@@ -8,11 +8,10 @@ use tidegate_core::ports::{PlannerEvent, PlannerMode};
 
 use crate::actor::Ports;
 use crate::executor::{Step, Task, step};
-use crate::faults::{Class, FaultPlan};
 use crate::functions;
 use crate::mail::Event;
+use crate::replay::Replay;
 use crate::rng::Rng;
-use crate::sabotage::Sabotage;
 use crate::scenario::{Scenario, one_more_each};
 use crate::world::{Settings, State, World};
 
@@ -24,168 +23,6 @@ const TICKS_MAX: u64 = 400;
 const STEPS_MAX: u64 = 200_000;
 /// Out of a thousand steps, so many are followed by a change of Kafka, or by a stray event.
 const CHANGE_PER_MILLE: u64 = 60;
-
-/// What a history depends on: it is the same whenever these are.
-#[derive(Clone, Debug)]
-pub struct Replay {
-    /// What is simulated.
-    pub scenario: Scenario,
-    /// All chance follows from it.
-    pub seed: u64,
-    /// What goes wrong.
-    pub faults: FaultPlan,
-    /// A rule that is broken on purpose.
-    pub sabotage: Option<Sabotage>,
-}
-
-/// What a history came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct History {
-    /// The class of each port call.
-    pub calls: Vec<Class>,
-    /// Of all calls and their order.
-    pub digest: u64,
-    /// Records that were published.
-    pub rows: usize,
-    /// Runs that were closed.
-    pub runs: usize,
-}
-
-/// What was found, and how to see it again.
-#[derive(Clone, Debug)]
-pub struct Finding {
-    /// What was violated.
-    pub violation: String,
-    /// What it depends on.
-    pub replay: Replay,
-    /// Everything that happened.
-    pub trace: Vec<String>,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in &self.trace {
-            writeln!(f, "{line}")?;
-        }
-        writeln!(f, "violation: {}", self.violation)?;
-        write!(f, "replay: {}", self.replay)
-    }
-}
-
-/// As it is printed and given back: scenario, seed, faults, sabotage.
-impl fmt::Display for Replay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scenario, seed, faults, sabotage } = self;
-        write!(f, "{}|{seed}|{faults}", scenario.name)?;
-        sabotage.map_or(Ok(()), |sabotage| write!(f, "|{sabotage:?}"))
-    }
-}
-
-impl Replay {
-    /// A history without faults.
-    pub fn new(scenario: &Scenario, seed: u64) -> Self {
-        Self { scenario: scenario.clone(), seed, faults: FaultPlan::none(), sabotage: None }
-    }
-
-    /// Reads what [`fmt::Display`] wrote; none if it did not.
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('|');
-        let (name, seed) = (parts.next()?, parts.next()?.parse().ok()?);
-        let scenario = Scenario::all().into_iter().find(|scenario| scenario.name == name)?;
-        let faults = FaultPlan::parse(parts.next()?)?;
-        let sabotage = match parts.next() {
-            Some(name) => {
-                Some(*Sabotage::ALL.iter().find(|sabotage| format!("{sabotage:?}") == name)?)
-            }
-            None => None,
-        };
-        Some(Self { scenario, seed, faults, sabotage })
-    }
-
-    /// The same with these faults.
-    #[must_use]
-    pub fn with_faults(mut self, faults: FaultPlan) -> Self {
-        self.faults = faults;
-        self
-    }
-
-    /// The same with this rule broken.
-    #[must_use]
-    pub fn with_sabotage(mut self, sabotage: Sabotage) -> Self {
-        self.sabotage = Some(sabotage);
-        self
-    }
-
-    /// The same with each fault at each call at which it makes a difference, one at a time.
-    pub fn with_each_fault(&self, calls: &[Class]) -> impl Iterator<Item = Self> {
-        let faults = (0..).zip(calls).flat_map(|(call, class)| {
-            class.faults().iter().map(move |fault| FaultPlan::one(call, *fault))
-        });
-        faults.map(|faults| self.clone().with_faults(faults))
-    }
-
-    /// Lets it happen, and answers all that happened, whatever that was.
-    pub fn told(&self) -> String {
-        let (result, trace) = self.once(true);
-        let told = Finding {
-            violation: result.err().unwrap_or_else(|| "none".to_owned()),
-            replay: self.clone(),
-            trace,
-        };
-        told.to_string()
-    }
-
-    /// Lets it happen.
-    ///
-    /// # Errors
-    /// What was violated, with all that happened: the history is run once more to write it down.
-    pub fn run(&self) -> Result<History, Box<Finding>> {
-        self.once(false).0.map_err(|_| {
-            let (result, trace) = self.once(true);
-            let violation = result.err().unwrap_or_else(|| "not found a second time".to_owned());
-            Box::new(Finding { violation, replay: self.clone(), trace })
-        })
-    }
-
-    fn once(&self, trace: bool) -> (Result<History, String>, Vec<String>) {
-        let mut rng = Rng::stream(self.seed, 3);
-        let settings = Settings {
-            seed: self.seed,
-            faults: self.faults.clone(),
-            sabotage: self.sabotage,
-            isolation: self.scenario.isolation(),
-            knows_holders: self.scenario.knows_holders,
-            stream: rng.per_mille(500),
-            deadlines: rng.per_mille(500),
-            skew_max: self.scenario.skew_max,
-            trace,
-            ..Settings::default()
-        };
-        let world = World::new(settings);
-        self.scenario.begin(&world, &mut rng);
-        let mut course = Course {
-            replay: self,
-            scenario: &self.scenario,
-            spec: self.scenario.spec_json(),
-            world: world.clone(),
-            rng,
-            actors: Vec::new(),
-            ticks: 0,
-            next_tick: world.with(|state| state.now),
-            changes: 0,
-            phase: Phase::Changing,
-        };
-        let outcome = course.run();
-        drop(course);
-        let history = world.with(|state| History {
-            calls: std::mem::take(&mut state.calls),
-            digest: state.digest,
-            rows: state.watch.published.len(),
-            runs: state.watch.closed.len(),
-        });
-        (outcome.map(|()| history), world.with(|state| std::mem::take(&mut state.trace)))
-    }
-}
 
 /// How far a history is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,7 +42,7 @@ enum Phase {
 }
 
 /// A history under way.
-struct Course<'a> {
+pub(crate) struct Course<'a> {
     replay: &'a Replay,
     scenario: &'a Scenario,
     spec: Value,
@@ -218,8 +55,47 @@ struct Course<'a> {
     phase: Phase,
 }
 
+impl<'a> Course<'a> {
+    /// A history that begins.
+    pub(crate) fn new(replay: &'a Replay, trace: bool) -> Self {
+        let scenario = &replay.scenario;
+        let mut rng = Rng::stream(replay.seed, 3);
+        let world = World::new(Settings {
+            seed: replay.seed,
+            faults: replay.faults.clone(),
+            sabotage: replay.sabotage,
+            isolation: scenario.isolation(),
+            knows_holders: scenario.knows_holders,
+            stream: rng.per_mille(500),
+            deadlines: rng.per_mille(500),
+            skew_max: scenario.skew_max,
+            trace,
+            ..Settings::default()
+        });
+        scenario.begin(&world, &mut rng);
+        Self {
+            replay,
+            scenario,
+            spec: scenario.spec_json(),
+            next_tick: world.with(|state| state.now),
+            world,
+            rng,
+            actors: Vec::new(),
+            ticks: 0,
+            changes: 0,
+            phase: Phase::Changing,
+        }
+    }
+
+    /// The world that it takes place in.
+    pub(crate) fn world(&self) -> World {
+        self.world.clone()
+    }
+}
+
 impl Course<'_> {
-    fn run(&mut self) -> Result<(), String> {
+    /// Lets it happen.
+    pub(crate) fn run(&mut self) -> Result<(), String> {
         for _ in 0..STEPS_MAX {
             self.start_what_is_due();
             if self.phase != Phase::Changing && self.world.with(|state| state.watch.refused) {

@@ -1,6 +1,8 @@
 //! The protocol under faults. A failure prints the scenario, the seed and the faults, and all
 //! that happened: put them into `Replay` to see it again.
 
+#![expect(clippy::panic, clippy::print_stdout, reason = "all of this file is tests")]
+
 use std::time::Instant;
 
 use tidegate_sim::{FaultPlan, Replay, Sabotage, Scenario};

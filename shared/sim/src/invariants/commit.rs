@@ -2,6 +2,7 @@
 //! record among them stands in one data file.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tidegate_core::documents::{
     self, Checkpoint, CheckpointEntry, CountedSlice, Head, OpenRun, Plan,
@@ -188,7 +189,7 @@ impl State {
         if self.watch.layouts.contains_key(&was.run) {
             let manifest = self.watch.manifests.get(&was.run).ok_or("it has no manifest")?;
             for entry in &manifest.checkpoint {
-                let partition = TopicPartition::new(entry.topic.clone(), entry.partition);
+                let partition = TopicPartition::new(Arc::clone(&entry.topic), entry.partition);
                 let told = (entry.topic_id, entry.offset, entry.state.clone());
                 self.watch.told.insert(partition, told);
             }

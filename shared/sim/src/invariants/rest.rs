@@ -1,10 +1,14 @@
 //! What must hold once nothing goes wrong any more and nothing is under way: everything that
 //! can be copied is, and nothing is left over.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
 use tidegate_core::documents::{Checkpoint, PartitionState};
 use tidegate_core::names;
 use tidegate_core::ports::Document;
-use tidegate_core::words::TopicPartition;
+use tidegate_core::words::{PipelineName, TopicPartition};
 
 use crate::kafka::Kafka;
 use crate::world::State;
@@ -27,7 +31,7 @@ impl State {
         }
         for (name, topic) in self.kafka.topics() {
             for (index, log) in (0..).zip(&topic.partitions) {
-                let partition = TopicPartition::new(name.clone(), index);
+                let partition = TopicPartition::new(Arc::clone(name), index);
                 if self.watch.stopped.contains(&partition) {
                     continue;
                 }
@@ -50,7 +54,7 @@ impl State {
         if let (false, Some(partition)) = (may_stop, self.watch.stopped.first()) {
             return Err(format!("{partition} was stopped without a cause"));
         }
-        let mut named = std::collections::BTreeSet::new();
+        let mut named = BTreeSet::new();
         for (run, manifest) in &self.watch.manifests {
             if !self.watch.closed.contains(run) {
                 return Err(format!("the manifest of run {run} was never committed"));
@@ -75,7 +79,7 @@ impl State {
     fn judge_records(&self) -> Result<(), String> {
         for (name, topic) in self.kafka.topics() {
             for (index, log) in (0..).zip(&topic.partitions) {
-                let partition = TopicPartition::new(name.clone(), index);
+                let partition = TopicPartition::new(Arc::clone(name), index);
                 if self.watch.stopped.contains(&partition) {
                     continue;
                 }
@@ -101,11 +105,7 @@ impl State {
     }
 
     /// The document's bytes, if it has not expired.
-    pub(super) fn document(
-        &self,
-        pipeline: &tidegate_core::words::PipelineName,
-        document: Document,
-    ) -> Option<bytes::Bytes> {
+    pub(super) fn document(&self, pipeline: &PipelineName, document: Document) -> Option<Bytes> {
         self.tables.get(pipeline).and_then(|table| table.load(document, self.now))
     }
 }

@@ -43,8 +43,8 @@ impl Identity {
     /// Appends the record: every third is a tombstone, every other has a header.
     pub(super) fn push(&self, time: i64, rows: &mut Columns) {
         let key = self.key();
-        let value = (self.seq % 3 != 0).then_some(&key[28..]);
-        if self.seq % 2 == 0 {
+        let value = (!self.seq.is_multiple_of(3)).then_some(&key[28..]);
+        if self.seq.is_multiple_of(2) {
             rows.next_headers().push_header(b"seq", Some(&key[28..]));
         }
         rows.push(Row {
