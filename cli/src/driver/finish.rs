@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use tidegate_core::error::Context;
 use tidegate_core::ports::{
     Clock, Encoder, FinalizerEvent, Joiner, LogSource, ObjectStore, ReaderEvent, StateStore,
 };
@@ -46,7 +47,7 @@ where
 {
     let (readers, finalizer) = sort(invoker.take());
     progress.begin(named.run, offsets(ports, named, &readers, progress).await?);
-    read_all(ports, readers, progress).await?;
+    read_all(ports, readers, progress).await.while_doing(|| stays_open(named.run))?;
     progress.publish(named.run);
     let Named { pipeline, run, plan: id } = named;
     let mut event = finalizer.unwrap_or_else(|| FinalizerEvent {
@@ -81,10 +82,12 @@ where
 }
 
 fn incomplete(run: RunNumber, missing: usize) -> Error {
-    Error::unavailable(format!(
-        "run {run} stays open: {missing} of its tasks have no output yet; the next run rolls it \
-         forward"
-    ))
+    let message = format!("{missing} of its tasks have no output yet");
+    Error::unavailable(message).while_doing(stays_open(run))
+}
+
+fn stays_open(run: RunNumber) -> String {
+    format!("run {run} stays open, and the next run rolls it forward")
 }
 
 /// How many offsets the readers are to cross. Only looked up for those who watch.

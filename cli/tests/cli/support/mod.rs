@@ -1,7 +1,5 @@
 //! A broker in this process, a directory, and the built binary between them.
 
-#![expect(dead_code, reason = "each test file uses what it needs")]
-
 pub(crate) mod lake;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,9 @@
+//! The built binary, driven against a broker in this process.
+
+mod demo;
+mod kill;
+mod run;
+mod support;
+mod trouble;
+mod usage;
+mod verbs;
