@@ -157,7 +157,7 @@ def test_the_environment_may_be_empty(filled, ledger):
 def test_demo_shows_the_whole_job_within_ten_seconds(tidegate, tmp_path):
     """`demo`: nothing but the binary, under ten seconds, exit code 0."""
     began = time.monotonic()
-    call = tidegate.start("demo", as_json=False, env={"TMPDIR": str(tmp_path)})
+    call = tidegate.start("demo", "--dir", tmp_path / "demo", as_json=False)
     ended = call.end(60)
     assert ended.code == DONE, ended.err
     assert time.monotonic() - began < 10
