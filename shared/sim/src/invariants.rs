@@ -135,9 +135,7 @@ impl State {
         let needed = self.watch.layouts.get(&file.run).is_some_and(|(layout, _)| {
             layout.files.iter().any(|file| file.staged.iter().any(|staged| staged == path))
         });
-        // A commit that a restored backup undid was one: its finalizer may tidy up.
-        let committed = self.watch.restored || self.watch.closed.contains(&file.run);
-        if needed && !committed {
+        if needed && !self.watch.closed.contains(&file.run) {
             self.watch.violated(format!("{path} was deleted before its run was committed"));
         }
     }

@@ -135,6 +135,8 @@ impl Course<'_> {
 
     /// Starts the planners that the schedule starts, and what events start.
     fn start_what_is_due(&mut self) {
+        let world = self.world.clone();
+        self.actors.retain(|(actor, _)| !world.with(|state| state.actors[*actor].crashed));
         let now = self.world.with(|state| state.now);
         if self.next_tick <= now {
             self.ticks += 1;

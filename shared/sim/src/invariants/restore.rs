@@ -41,6 +41,12 @@ impl State {
         let Some(backup) = self.backup.clone() else { return };
         let Backup { tables, documents, closed, committed, told, head } = backup;
         self.tables = tables;
+        // A backup is restored into a table of its own: who was at work writes into the old one,
+        // which nobody sees. Only events find their way to the new one.
+        for actor in &mut self.actors {
+            actor.crashed = true;
+        }
+        self.late.clear();
         let watch = &mut self.watch;
         *watch =
             Watch { documents, closed, committed, told, head, restored: true, ..watch.clone() };
