@@ -2,7 +2,7 @@
 
 use crate::{Ports, run_alone};
 
-use super::{clock, state_store};
+use super::{clock, object_store, state_store};
 
 #[test]
 fn the_simulated_clock_keeps_it() {
@@ -13,4 +13,10 @@ fn the_simulated_clock_keeps_it() {
 fn the_simulated_state_keeps_it() {
     let ports = Ports::alone();
     run_alone(state_store(&ports, &ports)).expect("the contract of a StateStore");
+}
+
+#[test]
+fn the_simulated_objects_keep_it() {
+    let ports = Ports::alone();
+    run_alone(object_store(&ports, &ports)).expect("the contract of an ObjectStore");
 }

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use tidegate_core::error::Result;
+use tidegate_core::error::{Error, Result};
 use tidegate_core::ports::{
     Copied, Created, Metadata, ObjectBytes, ObjectPath, ObjectStore, Page, ReadRange, Upload,
 };
@@ -28,6 +28,14 @@ impl State {
     }
 }
 
+/// Every adapter refuses what is no object's path (see `ObjectPath`).
+fn check_path(path: &str) -> Result<()> {
+    if path.split('/').any(|component| matches!(component, "" | "." | "..")) {
+        return Err(Error::config(format!("{path:?} is no path of an object")));
+    }
+    Ok(())
+}
+
 impl ObjectStore for Ports {
     type Upload = SimUpload;
 
@@ -38,6 +46,7 @@ impl ObjectStore for Ports {
         _metadata: &Metadata,
         deadline: Deadline,
     ) -> Result<Created> {
+        check_path(path)?;
         let call = Call { class: Write, op: "create", detail: || path.to_owned(), deadline };
         let path = path.to_owned();
         self.call(call, move |state| Ok(state.create_object(&path, &bytes))).await
@@ -49,6 +58,7 @@ impl ObjectStore for Ports {
         _metadata: &Metadata,
         deadline: Deadline,
     ) -> Result<SimUpload> {
+        check_path(path)?;
         let call = Call { class: Read, op: "upload", detail: || path.to_owned(), deadline };
         self.call(call, |_| Ok(())).await?;
         Ok(SimUpload { ports: self.clone(), path: path.to_owned(), bytes: Vec::new() })
@@ -60,6 +70,7 @@ impl ObjectStore for Ports {
         range: ReadRange,
         deadline: Deadline,
     ) -> Result<Option<ObjectBytes>> {
+        check_path(path)?;
         let detail = || format!("{path} {range:?}");
         let call = Call { class: Read, op: "read", detail, deadline };
         let (path, range) = (path.to_owned(), range.clone());
@@ -77,6 +88,7 @@ impl ObjectStore for Ports {
     }
 
     async fn delete(&self, paths: &[ObjectPath], deadline: Deadline) -> Result<()> {
+        paths.iter().try_for_each(|path| check_path(path))?;
         let detail = || paths.join(" ");
         let call = Call { class: Write, op: "delete", detail, deadline };
         let paths = paths.to_vec();
@@ -114,6 +126,8 @@ impl Upload for SimUpload {
         range: Range<u64>,
         deadline: Deadline,
     ) -> Result<Copied> {
+        check_path(source)?;
+        let wanted = range.end.saturating_sub(range.start);
         let detail = || format!("{} from {source} {range:?}", self.path);
         let call = Call { class: Read, op: "upload.copy", detail, deadline };
         let (source, range) = (source.to_owned(), ReadRange::Bytes(range.clone()));
@@ -121,6 +135,10 @@ impl Upload for SimUpload {
         let Some(found) = self.ports.call(call, read).await? else {
             return Ok(Copied::Gone);
         };
+        if u64::try_from(found.bytes.len()).ok() != Some(wanted) {
+            let ends = found.object_bytes;
+            return Err(Error::corrupt(format!("{}: its source ends at {ends}", self.path)));
+        }
         self.bytes.extend_from_slice(&found.bytes);
         Ok(Copied::Done)
     }
