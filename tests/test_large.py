@@ -38,12 +38,14 @@ def test_p03_a_hot_partition_is_split_over_readers(pipeline, rides):
     # Nothing is measured yet, so that the first run takes records for 1 KiB each.
     plan = made.plan()
     assert rides.topic in plan.out
+    (summary,) = [line for line in plan.lines if "tasks" in line]
+    assert 4 <= summary["tasks"] <= 16, summary
     ended = made.catch_up(seconds=900)
     assert ended.rows == rides.count
     books = made.books()
     books.check()
     most = max(len(m["slices"]) for m in books.manifests)
-    assert 4 <= most <= 16, f"slices of a run: {[len(m['slices']) for m in books.manifests]}"
+    assert most >= 4, f"slices of a run: {[len(m['slices']) for m in books.manifests]}"
     check_rides(made.destination, rides)
     made.verify("--deep", seconds=300)
     # Several readers a run, and yet files of a good size: two per run at most (an hour's change).
