@@ -117,17 +117,15 @@ async fn a08_ctrl_c_ends_a_run_within_a_second_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn k01_of_two_runs_at_once_one_is_busy() {
     let lab = lab().await;
-    let delay = Answer::Delay(Duration::from_secs(2));
-    lab.broker.script(Rule::new(Api::Fetch, delay).always());
-    let first = lab.start("run", &["--json"]);
-    fetches(&lab, 1).await;
+    let mut first = stalled_run(&lab).await;
     let second = lab.run().await;
     assert_eq!((&second["outcome"], &second["run"]), (&json!("busy"), &json!(1)), "{second}");
     assert_eq!(second["rows"], 0);
+    assert!(first.try_wait().expect("its state").is_none(), "the first one was at work meanwhile");
+    first.kill().await.expect("it lives");
     lab.broker.clear_script();
-    let first = Ended::of(first.wait_with_output().await.expect("its end"));
-    assert_eq!(first.code, Some(0), "{}", first.err);
-    assert_eq!(first.lines()[0]["rows"], 400);
+    let third = lab.json(0, "run", &[]).await;
+    assert_eq!((&third[0]["run"], &third[0]["rows"]), (&json!(1), &json!(400)), "{third:?}");
     let rows = rows(&lab.lake());
     assert_exactly_once(&rows, "t", 0, 200);
     assert_exactly_once(&rows, "t", 1, 200);
