@@ -4,6 +4,7 @@
 mod commit;
 mod finalizer;
 mod layouts;
+mod lease;
 mod moving;
 mod observing;
 mod pass;

@@ -6,6 +6,7 @@ use futures_util::future::try_join_all;
 
 use super::commit::{commit, delete_staged, give_back, go_on, write_checkpoint};
 use super::layouts::{self, StandingLayout, reference};
+use super::lease::{Holder, holder};
 use super::publish::{Published, publish, write_manifest};
 use super::state::{
     LoadedHead, load_checkpoint, load_head, load_output, load_plan, load_task, swap_head,
@@ -158,6 +159,10 @@ async fn begin<S: StateStore, O, J, I, C: Clock>(
     event: &FinalizerEvent,
     deadline: Deadline,
 ) -> Result<Result<Work, FinalizeOutcome>> {
+    let ask = |lease| {
+        let (state, clock, settings) = (ports.state, ports.clock, &ports.settings);
+        holder(state, clock, settings, &event.pipeline, lease, deadline)
+    };
     for _ in 0..CONFLICTS_MAX {
         let loaded = load_head(ports.state, &event.pipeline, deadline).await?;
         let Some((LoadedHead { version, mut head }, open)) = loaded.and_then(|l| ours(l, event))
@@ -166,7 +171,7 @@ async fn begin<S: StateStore, O, J, I, C: Clock>(
         };
         if let Some(lease) = open.finalizing
             && lease.holder != ports.holder
-            && lives(ports, event, lease, deadline).await?
+            && ask(lease).await? == Holder::Lives
         {
             return Ok(Err(FinalizeOutcome::Busy));
         }
@@ -197,16 +202,6 @@ async fn begin<S: StateStore, O, J, I, C: Clock>(
 pub(super) fn ours(loaded: LoadedHead, event: &FinalizerEvent) -> Option<(LoadedHead, OpenRun)> {
     let open = loaded.head.open.clone()?;
     ((open.run, open.plan) == (event.run, event.plan)).then_some((loaded, open))
-}
-
-async fn lives<S: StateStore, O, J, I, C: Clock>(
-    ports: &FinalizerPorts<'_, S, O, J, I, C>,
-    event: &FinalizerEvent,
-    lease: Lease,
-    deadline: Deadline,
-) -> Result<bool> {
-    let known = ports.state.holder_lives(&event.pipeline, lease.holder, deadline).await?;
-    Ok(known.unwrap_or_else(|| lease.holds(ports.clock.now(), ports.settings.longest_lease())))
 }
 
 /// Tasks and outputs; the number of missing outputs, if there are any.

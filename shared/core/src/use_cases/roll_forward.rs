@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use futures_util::future::try_join_all;
 
+use super::lease::{Holder, holder};
 use super::planner::{PlannerPorts, lease, start_readers};
 use super::state::{LoadedHead, load_output, swap_head};
 use super::{ATTEMPTS_MAX, FINALIZER_STARTS_MAX, SIDE_BY_SIDE};
-use crate::documents::{self, FORMAT, Lease, OpenRun, Output};
+use crate::documents::{self, FORMAT, OpenRun, Output};
 use crate::error::{Context, ErrorKind, Result};
 use crate::ports::{
     Cause, Clock, Document, FinalizerEvent, Invoker, Mark, Marks, ReaderEvent, StateStore,
@@ -51,7 +52,11 @@ pub(super) async fn roll_forward<S: StateStore, L, I: Invoker, C: Clock>(
     let marks = ports.state.marks(&head.pipeline, open.run, open.plan, deadline).await;
     let marks = marks.while_doing(|| "look at the run's progress".into())?;
     let quarantined: BTreeSet<u32> = open.quarantined.iter().copied().collect();
-    let reader = holder(ports, loaded, open.reading, deadline).await?;
+    let ask = |lease| {
+        let (state, clock, settings) = (ports.state, ports.clock, &ports.settings);
+        holder(state, clock, settings, &head.pipeline, lease, deadline)
+    };
+    let reader = ask(open.reading).await?;
     let reading = reader == Holder::Lives;
     let mut todo = if reading && !worth_a_look(open, &marks, &quarantined) {
         failed_ones(open, &marks, &quarantined)
@@ -68,7 +73,7 @@ pub(super) async fn roll_forward<S: StateStore, L, I: Invoker, C: Clock>(
         return Ok(readers.map(|readers| Rolled::On { readers, finalizer: false }));
     }
     let finalizing = match open.finalizing {
-        Some(lease) => holder(ports, loaded, lease, deadline).await? == Holder::Lives,
+        Some(lease) => ask(lease).await? == Holder::Lives,
         None => false,
     };
     if !todo.complete || finalizing {
@@ -82,32 +87,6 @@ pub(super) async fn roll_forward<S: StateStore, L, I: Invoker, C: Clock>(
     };
     ports.invoker.start_finalizer(&event, deadline).await?;
     Ok(Some(Rolled::On { readers: 0, finalizer: true }))
-}
-
-/// What can be told of the holder of a lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holder {
-    /// It works, as far as anybody can tell.
-    Lives,
-    /// Its time is over.
-    TimeIsUp,
-    /// Its process ended.
-    Dead,
-}
-
-async fn holder<S: StateStore, L, I, C: Clock>(
-    ports: &PlannerPorts<'_, S, L, I, C>,
-    loaded: &LoadedHead,
-    lease: Lease,
-    deadline: Deadline,
-) -> Result<Holder> {
-    let known = ports.state.holder_lives(&loaded.head.pipeline, lease.holder, deadline).await?;
-    Ok(match known {
-        Some(true) => Holder::Lives,
-        Some(false) => Holder::Dead,
-        None if lease.holds(ports.clock.now(), ports.settings.longest_lease()) => Holder::Lives,
-        None => Holder::TimeIsUp,
-    })
 }
 
 /// Whether the hints say that all outputs stand but those of quarantined partitions, so that it
