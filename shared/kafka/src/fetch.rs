@@ -88,7 +88,8 @@ impl KafkaFetch {
         };
         if !slices.is_empty() {
             let request = Metadata { topics: Some(fetch.topics_without_leader()) };
-            let answer = fetch.session.metadata_persistently(&request, deadline).await?;
+            let patience = fetch.session.options().retry_for;
+            let answer = fetch.session.metadata_persistently(&request, patience, deadline).await?;
             fetch.take_metadata(&answer);
         }
         Ok(fetch)

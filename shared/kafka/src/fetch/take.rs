@@ -161,7 +161,9 @@ impl KafkaFetch {
             }
             match &failure {
                 Failure::Lost(error) => self.fail(*index, Remedy::LOST, copy(error)),
-                Failure::Unsupported(error) => self.finish(*index, copy(error)),
+                Failure::Unsupported(error) | Failure::Refused(error) => {
+                    self.finish(*index, copy(error));
+                }
                 Failure::TooLarge { bytes } if only => {
                     self.finish_too_large(*index, &format!("{bytes} bytes"));
                 }

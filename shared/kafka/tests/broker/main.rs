@@ -2,6 +2,7 @@
 //! real brokers seldom do.
 
 mod batches;
+mod bounds;
 mod fetch;
 mod hazards;
 mod lab;
