@@ -18,6 +18,7 @@ from harness.login import (
     sasl,
 )
 from harness.tidegate import DONE_BUT, FAILED
+from harness.wait import until
 
 
 def test_no_secret_is_printed_or_written(ways: Ways):
@@ -34,14 +35,23 @@ def test_no_secret_is_printed_or_written(ways: Ways):
         assert any(made.destination.rglob("*.parquet"))
 
 
+def refusals(ways: Ways) -> int:
+    """How many logins the broker has refused."""
+    log = (ways.broker.folder / "broker.log").read_text(errors="replace")
+    return log.count("Failed authentication with")
+
+
 def test_a_refused_login_ends_a_run_at_once(ways: Ways):
     """A login that a broker refuses ends a run at once, and says why."""
     made = ways.pipeline("SASLP", **sasl("SCRAM-SHA-256"))
     env = login(**SCRAM | {"password": "not-the-password"})
-    for _ in range(2):
+    before = refusals(ways)
+    for tries in (1, 2):
         ended = made.run("--until-caught-up", code=FAILED, env=env)
         assert "refuses the login" in ended.err and "invalid credentials" in ended.err, ended.err
         assert ended.seconds < SOON
+        until("the broker has told of it", lambda tries=tries: refusals(ways) >= before + tries)
+        assert refusals(ways) == before + tries, "a refused login was tried again"
     assert made.run(env=login(**SCRAM)).rows == 50
 
 

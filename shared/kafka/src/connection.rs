@@ -47,7 +47,11 @@ pub(crate) enum Failure {
 impl Failure {
     /// Of a connection that could not be opened.
     pub(crate) fn of_opening(error: Error) -> Self {
-        if error.kind() == ErrorKind::Unavailable { Self::Lost(error) } else { Self::Refused(error) }
+        if error.kind() == ErrorKind::Unavailable {
+            Self::Lost(error)
+        } else {
+            Self::Refused(error)
+        }
     }
 }
 

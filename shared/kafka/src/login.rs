@@ -84,9 +84,7 @@ fn begin(endpoint: &Endpoint, login: &Login) -> Result<Sasl> {
         .map_err(|error| failed(error.to_string()))?;
     let mechanism = Mechname::parse(login.mechanism.as_str().as_bytes())
         .map_err(|error| failed(error.to_string()))?;
-    SASLClient::new(config)
-        .start_suggested(&[mechanism])
-        .map_err(|error| failed(error.to_string()))
+    SASLClient::new(config).start_suggested(&[mechanism]).map_err(|error| failed(error.to_string()))
 }
 
 /// The next token to be sent, and whether that is all.
@@ -194,8 +192,7 @@ mod tests {
     #[test]
     fn a_broker_that_wants_too_few_or_too_many_iterations_is_not_obeyed() {
         for iterations in ["1", "4095", "1000001", "99999999999999999999"] {
-            let (login, mut session, answer) =
-                after_first(SaslMechanism::ScramSha256, iterations);
+            let (login, mut session, answer) = after_first(SaslMechanism::ScramSha256, iterations);
             let error = step(&endpoint(), &login, &mut session, Some(answer.as_bytes()));
             let error = error.expect_err(iterations);
             assert_eq!(error.kind(), ErrorKind::Denied);
@@ -227,14 +224,16 @@ mod tests {
         let error = error.expect_err("refused");
         assert_eq!(error.kind(), ErrorKind::Denied);
         let text = error.to_string();
-        for word in ["kafka-1:9092", "PLAIN", "Authentication failed: *** is not ***", "env:LOGIN"] {
+        for word in ["kafka-1:9092", "PLAIN", "Authentication failed: *** is not ***", "env:LOGIN"]
+        {
             assert!(text.contains(word), "{text}");
         }
     }
 
     #[test]
     fn a_listener_that_cannot_log_in_is_told_from_one_that_has_other_mechanisms() {
-        let answer = |error| HandshakeAnswer { error, mechanisms: vec!["SCRAM-SHA-512".to_owned()] };
+        let answer =
+            |error| HandshakeAnswer { error, mechanisms: vec!["SCRAM-SHA-512".to_owned()] };
         for (code, tls, kind, word) in [
             (33, false, ErrorKind::Config, "does not offer PLAIN; it offers SCRAM-SHA-512"),
             (34, false, ErrorKind::Config, "set PLAINTEXT"),

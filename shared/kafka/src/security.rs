@@ -135,3 +135,65 @@ impl SecurityOnce {
         known.take_if(|known| Arc::ptr_eq(known, security));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tidegate_core::spec::SecurityProtocol;
+    use tidegate_core::words::Isolation;
+
+    use super::*;
+    use crate::secrets::Secret;
+
+    fn spec() -> KafkaSpec {
+        KafkaSpec {
+            bootstrap_servers: vec!["kafka-1:9092".to_owned()],
+            security_protocol: SecurityProtocol::SaslPlaintext,
+            sasl_mechanism: Some(SaslMechanism::Plain),
+            credentials: Some(SecretRef::Env("LOGIN".to_owned())),
+            ca_certificate: None,
+            client_certificate: None,
+            isolation_level: Isolation::ReadCommitted,
+        }
+    }
+
+    #[tokio::test]
+    async fn secrets_are_read_once_and_again_after_they_were_refused() {
+        let reads = Arc::new(AtomicU32::new(0));
+        let counting = Arc::clone(&reads);
+        let secrets = Secrets::read_by(move |_| {
+            let count = counting.fetch_add(1, Ordering::Relaxed);
+            let login = format!(r#"{{"username": "u", "password": "hunter{count}"}}"#);
+            async move { Ok(Secret::new(login.into_bytes())) }
+        });
+        let (once, spec) = (SecurityOnce::default(), spec());
+        let first = once.get(&spec, &secrets).await.expect("a login");
+        let second = once.get(&spec, &secrets).await.expect("a login");
+        assert!(Arc::ptr_eq(&first, &second));
+        assert!(!format!("{first:?}").contains("hunter"), "{first:?}");
+        once.forget(&first).await;
+        let third = once.get(&spec, &secrets).await.expect("a login");
+        // Who comes late with what was refused does not undo it.
+        once.forget(&first).await;
+        let fourth = once.get(&spec, &secrets).await.expect("a login");
+        assert!(Arc::ptr_eq(&third, &fourth));
+        assert_eq!(reads.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn an_error_names_the_field_and_where_the_secret_is_kept() {
+        let secrets = Secrets::read_by(|_| async { Ok(Secret::new(b"hunter2".to_vec())) });
+        let error = SecurityOnce::default().get(&spec(), &secrets).await.expect_err("no JSON");
+        let text = error.to_string();
+        assert!(text.starts_with("kafka.credentials: env:LOGIN: "), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+        let mut tls = spec();
+        (tls.security_protocol, tls.sasl_mechanism) = (SecurityProtocol::Ssl, None);
+        tls.ca_certificate = Some(SecretRef::File("ca.pem".to_owned()));
+        let error = SecurityOnce::default().get(&tls, &secrets).await.expect_err("no PEM");
+        let text = error.to_string();
+        assert!(text.starts_with("kafka.ca_certificate: file:ca.pem: "), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}

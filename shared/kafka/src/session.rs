@@ -31,9 +31,16 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     pub(crate) secrets: Secrets,
     pub(crate) security: SecurityOnce,
+    /// The bootstrap server that answered last: the next session asks it first, so that others
+    /// that are silent cost their wait but once.
+    pub(crate) answered: Mutex<Option<Endpoint>>,
 }
 
 impl Shared {
+    fn answered(&self) -> MutexGuard<'_, Option<Endpoint>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The secrets, read within a time.
     async fn security(&self, within: Duration) -> Result<Arc<Security>> {
         let within = within.min(self.options.connect_timeout);
@@ -158,11 +165,16 @@ impl Session {
             }
             let wait = if candidates.len() == 0 { Duration::MAX } else { NEXT_AFTER };
             match timeout(wait, asked.next()).await {
-                Ok(Some(Ok(answer))) => {
+                Ok(Some(Ok((endpoint, answer)))) => {
                     self.learn(&answer);
+                    if self.shared.bootstrap.contains(&endpoint) {
+                        *self.shared.answered() = Some(endpoint);
+                    }
                     return Ok(answer);
                 }
-                Ok(Some(Err(error))) if error.kind() != ErrorKind::Unavailable => return Err(error),
+                Ok(Some(Err(error))) if error.kind() != ErrorKind::Unavailable => {
+                    return Err(error);
+                }
                 Ok(Some(Err(error))) => last = error,
                 Ok(None) | Err(_) => {}
             }
@@ -174,14 +186,17 @@ impl Session {
         endpoint: Endpoint,
         request: &Metadata,
         deadline: Deadline,
-    ) -> Result<MetadataAnswer> {
+    ) -> Result<(Endpoint, MetadataAnswer)> {
         let (quiet, within) = (self.options().request_timeout, remaining(deadline));
         let answer = Box::pin(self.ask_at(&endpoint, request, quiet, within)).await;
-        answer.map_err(|failure| {
-            let error = Error::from(failure);
-            tracing::debug!(%endpoint, %error, "no metadata");
-            error
-        })
+        match answer {
+            Ok(answer) => Ok((endpoint, answer)),
+            Err(failure) => {
+                let error = Error::from(failure);
+                tracing::debug!(%endpoint, %error, "no metadata");
+                Err(error)
+            }
+        }
     }
 
     /// [`Self::metadata`], again and again until somebody answers. After `patience` no more
@@ -217,8 +232,9 @@ impl Session {
     fn candidates(&self) -> Vec<Endpoint> {
         let mut endpoints: Vec<Endpoint> = Vec::new();
         let known = self.known();
-        let all =
-            known.connections.keys().chain(known.nodes.values()).chain(&self.shared.bootstrap);
+        let answered = self.shared.answered();
+        let known = known.connections.keys().chain(known.nodes.values());
+        let all = known.chain(answered.as_ref()).chain(&self.shared.bootstrap);
         for endpoint in all {
             if !endpoints.contains(endpoint) {
                 endpoints.push(endpoint.clone());

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tidegate_core::error::{Error, Result};
 use tidegate_core::ports::{FetchSlice, LogSource, Observation, ObserveRequest};
@@ -47,8 +47,8 @@ impl KafkaSource {
         }
         let counters = Arc::new(Counters::default());
         let security = SecurityOnce::default();
-        let spec = config.clone();
-        let shared = Shared { spec, bootstrap, options, counters, secrets, security };
+        let (spec, answered) = (config.clone(), Mutex::default());
+        let shared = Shared { spec, bootstrap, options, counters, secrets, security, answered };
         Ok(Self { shared: Arc::new(shared) })
     }
 

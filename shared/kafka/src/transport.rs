@@ -103,7 +103,8 @@ fn no_tls(endpoint: &Endpoint, tls: &Tls, error: io::Error) -> Broken {
         Some(Refused::Perhaps(why)) => why,
         None => error.to_string(),
     };
-    let message = format!("{endpoint} closed the connection or sent no TLS in its handshake ({why})");
+    let message =
+        format!("{endpoint} closed the connection or sent no TLS in its handshake ({why})");
     Broken::Closed(Error::unavailable(message).with_source(error))
 }
 

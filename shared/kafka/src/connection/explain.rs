@@ -116,9 +116,12 @@ async fn alert(endpoint: &Endpoint, tls: &Tls) -> Option<Error> {
 /// What to set; none if that is what was asked for.
 fn advice(endpoint: &Endpoint, asked: SecurityProtocol, spoken: &Spoken) -> Option<Error> {
     let (right, why) = match (spoken.tls, &spoken.logins) {
-        (true, None) => ("SSL, or SASL_SSL if one logs in there".to_owned(), "speaks TLS".to_owned()),
+        (true, None) => {
+            ("SSL, or SASL_SSL if one logs in there".to_owned(), "speaks TLS".to_owned())
+        }
         (tls, Some(mechanisms)) => {
-            let (plain, login) = if tls { ("SSL", "SASL_SSL") } else { ("PLAINTEXT", "SASL_PLAINTEXT") };
+            let (plain, login) =
+                if tls { ("SSL", "SASL_SSL") } else { ("PLAINTEXT", "SASL_PLAINTEXT") };
             let what = if tls { "speaks TLS" } else { "speaks no TLS" };
             match mechanisms.as_slice() {
                 [] => (plain.to_owned(), what.to_owned()),

@@ -1,8 +1,8 @@
 //! From an address to a connection on which requests may be sent.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rskafka::messenger::Messenger;
@@ -33,7 +33,11 @@ impl Opening<'_> {
     /// Connects to `endpoint`, learns which versions it has, and logs in. `Unavailable` if
     /// trying again may help; `Denied` or `Config` if only a change of the spec, of its secrets or
     /// of the broker does.
-    pub(crate) async fn open(&self, endpoint: &Endpoint, within: Duration) -> Result<BrokerConnection> {
+    pub(crate) async fn open(
+        &self,
+        endpoint: &Endpoint,
+        within: Duration,
+    ) -> Result<BrokerConnection> {
         let within = within.min(self.options.connect_timeout);
         let end = Instant::now() + within;
         let opened = timeout_at(end, Box::pin(self.connect(endpoint))).await;

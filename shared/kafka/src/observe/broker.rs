@@ -230,7 +230,8 @@ impl Asking<'_> {
     }
 
     fn fail(&mut self, asked: &[usize], failure: &Failure) {
-        let (Failure::Lost(error) | Failure::Unsupported(error) | Failure::Refused(error)) = failure
+        let (Failure::Lost(error) | Failure::Unsupported(error) | Failure::Refused(error)) =
+            failure
         else {
             let error = "the answer about offsets is larger than any that is taken";
             return self.fail_with(asked, Remedy::LOST, &Error::unavailable(error));

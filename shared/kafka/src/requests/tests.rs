@@ -226,7 +226,7 @@ fn a_fetch_answer_is_read_in_old_and_new_versions() {
 
 #[test]
 fn api_versions_are_asked_for_with_a_name_and_read_in_old_and_new_versions() {
-    assert_eq!(encoded(&ApiVersions, 0), []);
+    assert!(encoded(&ApiVersions, 0).is_empty());
     let named = encoded(&ApiVersions, 3);
     assert!(named.starts_with(&[9, b't', b'i', b'd', b'e', b'g']) && named.ends_with(&[0]));
     let fetch = [0, 1, 0, 4, 0, 11];

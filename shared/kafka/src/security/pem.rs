@@ -35,8 +35,8 @@ pub(crate) fn identity(pem: &Secret) -> Result<Identity> {
     match (keys.pop(), keys.len()) {
         (Some(key), 0) => Ok((chain, key)),
         (None, _) => Err(malformed(
-            "there is no -----BEGIN PRIVATE KEY----- in it: put the certificate, the chain behind \
-             it and the key into one text",
+            "there is no private key in it: put the client's certificate, the chain behind it and \
+             the key into one text",
         )),
         (Some(_), more) => Err(malformed(&format!("it has {} private keys", more + 1))),
     }

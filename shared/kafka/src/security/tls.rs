@@ -180,7 +180,10 @@ fn alerted(endpoint: &Endpoint, tls: &Tls, alert: AlertDescription) -> Refused {
              valid and signed by an authority in the broker's truststore, with its chain behind \
              it (TLS alert {alert:?})"
         )),
-        (Alert::HandshakeFailure | Alert::ProtocolVersion | Alert::InsufficientSecurity, client) => {
+        (
+            Alert::HandshakeFailure | Alert::ProtocolVersion | Alert::InsufficientSecurity,
+            client,
+        ) => {
             let certificate = match client {
                 None => ", or it wants a client certificate (kafka.client_certificate)",
                 Some(_) => "",
