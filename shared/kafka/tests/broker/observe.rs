@@ -91,7 +91,10 @@ async fn r09_missing_topics_are_named_with_their_cause() {
 async fn a_new_topic_is_asked_for_again() {
     let broker = broker(1).await;
     broker.script(Rule::new(Api::Metadata, Answer::Error(3)).times(2));
-    let seen = observe(&source(&broker), &named(&["t"])).await;
+    // More than a machine at work needs for three requests.
+    let topic_retry_for = std::time::Duration::from_secs(10);
+    let options = tidegate_kafka::KafkaOptions { topic_retry_for, ..lab::options() };
+    let seen = observe(&lab::source_with(&broker, options), &named(&["t"])).await;
     assert!(seen.topics_missing.is_empty());
     assert_eq!(seen.partitions.len(), 1);
     assert_eq!(broker.count(Api::Metadata), 3);
