@@ -44,5 +44,5 @@ pub use protocol::list_offsets::{ListOffsetsPartition, ListOffsetsRequest};
 pub use protocol::metadata::{AskedTopic, MetadataRequest};
 pub use protocol::{Api, codes};
 pub use request::{Request, RequestBody};
-pub use script::{Answer, Mangle, Rule};
+pub use script::{Answer, Mangle, Rewrite, Rule};
 pub use state::TopicConfig;

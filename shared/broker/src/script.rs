@@ -23,6 +23,18 @@ pub enum Answer {
     Silence,
     /// As usual, but only so many bytes of it, its length included; then the connection closes.
     CutAfter(usize),
+    /// As usual, but only so many bytes of it, its length included; then nothing more, on an open
+    /// connection.
+    StallAfter(usize),
+    /// As usual, but in pieces of `bytes`, with a pause before each but the first.
+    Drip {
+        /// Bytes of a piece, at least one.
+        bytes: usize,
+        /// The pause.
+        every: Duration,
+    },
+    /// As usual, but with other records in a fetch: see [`Answer::records`].
+    Records(Rewrite),
     /// By closing the connection.
     Close,
     /// With this error code in every topic and partition.
@@ -43,10 +55,21 @@ pub enum Answer {
 /// What changes a body.
 pub type Mangle = Arc<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>;
 
+/// What changes the records of a partition, given its topic and number.
+pub type Rewrite = Arc<dyn Fn(&str, i32, Vec<u8>) -> Vec<u8> + Send + Sync>;
+
 impl Answer {
     /// The usual body, changed by `mangle`.
     pub fn mangle(mangle: impl Fn(Vec<u8>) -> Vec<u8> + Send + Sync + 'static) -> Self {
         Self::Mangle(Arc::new(mangle))
+    }
+
+    /// The usual answer to a fetch, but for the record batches of each partition, which `rewrite`
+    /// changes: their bytes as they follow one another. Other requests are answered as usual.
+    pub fn records(
+        rewrite: impl Fn(&str, i32, Vec<u8>) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        Self::Records(Arc::new(rewrite))
     }
 
     /// The usual answer, which says that the broker throttles the asker for so many milliseconds.
@@ -74,6 +97,9 @@ impl Answer {
             | Self::Delay(_)
             | Self::Silence
             | Self::CutAfter(_)
+            | Self::StallAfter(_)
+            | Self::Drip { .. }
+            | Self::Records(_)
             | Self::Close
             | Self::Raw(_) => None,
         }
@@ -89,6 +115,9 @@ impl fmt::Debug for Answer {
             Self::Delay(time) => write!(f, "Delay({time:?})"),
             Self::Silence => f.write_str("Silence"),
             Self::CutAfter(bytes) => write!(f, "CutAfter({bytes})"),
+            Self::StallAfter(bytes) => write!(f, "StallAfter({bytes})"),
+            Self::Drip { bytes, every } => write!(f, "Drip({bytes} every {every:?})"),
+            Self::Records(_) => f.write_str("Records"),
             Self::Close => f.write_str("Close"),
             Self::Error(code) => write!(f, "Error({code})"),
             Self::PartitionError { topic, partition, code } => {

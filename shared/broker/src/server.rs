@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::protocol::fetch::FetchRequest;
 use crate::protocol::{Api, Fault, api_versions, epochs, fetch, list_offsets, metadata};
 use crate::request::{Request, RequestBody};
-use crate::script::Answer;
+use crate::script::{Answer, Rewrite};
 use crate::state::Shared;
 
 /// The largest request taken, in bytes: one for 100,000 partitions is a tenth of it.
@@ -61,9 +61,11 @@ impl Peer {
         loop {
             let frame = self.read_frame().await?;
             let (request, answer) = self.receive(&frame)?;
-            is_silent |= matches!(answer, Answer::Silence);
-            if !is_silent {
-                self.answer(&request, answer).await?;
+            is_silent |= matches!(answer, Answer::Silence | Answer::StallAfter(_));
+            match answer {
+                Answer::StallAfter(bytes) => self.begin(&request, bytes).await?,
+                answer if !is_silent => self.answer(&request, answer).await?,
+                _ => {}
             }
         }
     }
@@ -92,9 +94,16 @@ impl Peer {
 
     async fn answer(&mut self, request: &Request, answer: Answer) -> io::Result<()> {
         let fault = answer.fault();
-        let usual = || self.body(request, fault.as_ref());
+        let rewrite = match &answer {
+            Answer::Records(rewrite) => Some(Arc::clone(rewrite)),
+            _ => None,
+        };
+        let usual = || self.body(request, fault.as_ref(), rewrite.as_ref());
         let body = match answer {
-            Answer::Normal | Answer::Error(_) | Answer::PartitionError { .. } => usual().await?,
+            Answer::Normal
+            | Answer::Error(_)
+            | Answer::PartitionError { .. }
+            | Answer::Records(_) => usual().await?,
             Answer::Bytes(body) => body,
             Answer::Mangle(mangle) => mangle(usual().await?),
             Answer::Delay(time) => {
@@ -102,14 +111,16 @@ impl Peer {
                 usual().await?
             }
             Answer::CutAfter(bytes) => {
-                let body = usual().await?;
-                let mut frame = header(request, body.len())?.chain(&body[..]).take(bytes);
-                self.stream.write_all_buf(&mut frame).await?;
+                self.begin(request, bytes).await?;
                 self.stream.shutdown().await?;
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
+            Answer::Drip { bytes, every } => {
+                let body = usual().await?;
+                return self.drip(request, &body, bytes, every).await;
+            }
             Answer::Raw(bytes) => return self.stream.write_all(&bytes).await,
-            Answer::Close | Answer::Silence => {
+            Answer::Close | Answer::Silence | Answer::StallAfter(_) => {
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
         };
@@ -118,8 +129,37 @@ impl Peer {
         self.stream.write_all_buf(&mut frame).await
     }
 
+    /// Sends the first so many bytes of the usual answer.
+    async fn begin(&mut self, request: &Request, bytes: usize) -> io::Result<()> {
+        let body = self.body(request, None, None).await?;
+        let mut frame = header(request, body.len())?.chain(&body[..]).take(bytes);
+        self.stream.write_all_buf(&mut frame).await
+    }
+
+    async fn drip(
+        &mut self,
+        request: &Request,
+        body: &[u8],
+        bytes: usize,
+        every: Duration,
+    ) -> io::Result<()> {
+        let mut frame = header(request, body.len())?.chain(body);
+        loop {
+            self.stream.write_all_buf(&mut (&mut frame).take(bytes.max(1))).await?;
+            if !frame.has_remaining() {
+                return Ok(());
+            }
+            sleep(every).await;
+        }
+    }
+
     /// The usual body; an error if Kafka would close the connection.
-    async fn body(&self, request: &Request, fault: Option<&Fault>) -> io::Result<Vec<u8>> {
+    async fn body(
+        &self,
+        request: &Request,
+        fault: Option<&Fault>,
+        rewrite: Option<&Rewrite>,
+    ) -> io::Result<Vec<u8>> {
         let (node, version) = (self.node, request.version);
         let body = match &request.body {
             RequestBody::ApiVersions => {
@@ -140,14 +180,19 @@ impl Peer {
             RequestBody::OffsetForLeaderEpoch(asked) => {
                 epochs::answer(&self.shared.lock(), node, asked, version, fault)
             }
-            RequestBody::Fetch(asked) => self.fetch(asked, version, fault).await,
+            RequestBody::Fetch(asked) => self.fetch(asked, version, (fault, rewrite)).await,
             RequestBody::Unsupported(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         Ok(body)
     }
 
     /// Waits, if it may, until there is enough to give.
-    async fn fetch(&self, asked: &FetchRequest, version: i16, fault: Option<&Fault>) -> Vec<u8> {
+    async fn fetch(
+        &self,
+        asked: &FetchRequest,
+        version: i16,
+        (fault, rewrite): (Option<&Fault>, Option<&Rewrite>),
+    ) -> Vec<u8> {
         let wait = Duration::from_millis(u64::try_from(asked.max_wait_ms).unwrap_or(0));
         let deadline = Instant::now() + wait;
         let mut is_late = false;
@@ -155,8 +200,11 @@ impl Peer {
             let mut changed = std::pin::pin!(self.shared.changed.notified());
             // From here on a change counts, also one between the look and the wait.
             changed.as_mut().enable();
-            let answer = fetch::collect(&self.shared.lock(), self.node, asked, fault);
+            let mut answer = fetch::collect(&self.shared.lock(), self.node, asked, fault);
             if is_late || answer.is_due(asked) {
+                if let Some(rewrite) = rewrite {
+                    answer.rewrite(asked, rewrite);
+                }
                 return fetch::write(&answer, asked, version);
             }
             is_late = timeout_at(deadline, changed).await.is_err();

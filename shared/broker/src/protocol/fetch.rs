@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{Api, Fault, codes, partitions};
 use crate::log::Ask;
+use crate::script::Rewrite;
 use crate::state::State;
 use crate::wire::{Reader, Result, Writer};
 
@@ -118,6 +119,17 @@ pub(crate) struct Answer {
 impl Answer {
     fn size(&self) -> usize {
         self.given.iter().map(|given| given.size).sum()
+    }
+
+    /// Changes the records of each partition that has no error.
+    pub(crate) fn rewrite(&mut self, request: &FetchRequest, rewrite: &Rewrite) {
+        for (asked, given) in request.partitions.iter().zip(&mut self.given) {
+            if given.error == codes::NONE {
+                let records = rewrite(&asked.topic, asked.partition, given.batches.concat());
+                given.size = records.len();
+                given.batches = vec![records.into()];
+            }
+        }
     }
 
     /// Whether Kafka would send it at once, and not wait for more.
