@@ -99,13 +99,15 @@ impl Reader {
         }
     }
 
-    /// An array; null reads as empty. Room is made as items come, not as the length says.
+    /// An array; null reads as empty. Room is made as items come, not as the length says: at
+    /// first no more than the answer itself takes.
     pub(crate) fn items<T>(
         &mut self,
         mut item: impl FnMut(&mut Self) -> Result<T, Malformed>,
     ) -> Result<Vec<T>, Malformed> {
         let count = self.length(false)?.unwrap_or(0);
-        let mut items = Vec::with_capacity(count.min(self.bytes.len() / 8));
+        let room = self.bytes.len() / size_of::<T>().max(1);
+        let mut items = Vec::with_capacity(count.min(room));
         for _ in 0..count {
             items.push(item(self)?);
         }
@@ -180,17 +182,6 @@ impl<'a> Writer<'a> {
             self.raw(&i16::try_from(text.len()).unwrap_or(i16::MAX).to_be_bytes());
         }
         self.raw(text.as_bytes());
-    }
-
-    /// Bytes with their length before them.
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX - 1);
-        if self.flexible {
-            self.unsigned_varint(length + 1);
-        } else {
-            self.raw(&length.to_be_bytes());
-        }
-        self.raw(bytes);
     }
 
     /// An array; `None` is null.

@@ -5,7 +5,7 @@ use rskafka::protocol::api_key::ApiKey;
 use tidegate_core::ports::EpochEnd;
 use tidegate_core::words::TopicPartition;
 
-use super::{Request, by_topic};
+use super::{Request, partitions, put_partitions};
 use crate::wire::{Malformed, Reader, Writer};
 
 /// OffsetForLeaderEpoch (23): where epochs end.
@@ -43,32 +43,31 @@ impl Request for OffsetForLeaderEpoch {
             let replica = -1;
             writer.i32(replica);
         }
-        let topics = by_topic(&self.questions, |question| &question.partition.topic);
-        writer.items(Some(&topics), |w, questions| {
-            w.string(&questions[0].partition.topic);
-            w.items(Some(questions), |w, question| {
-                w.i32(question.partition.partition);
+        put_partitions(
+            &mut writer,
+            &self.questions,
+            |question| &question.partition,
+            |w, question| {
                 w.i32(question.leader_epoch);
                 w.i32(question.epoch);
-            });
-        });
+            },
+        );
     }
 
     fn parse(_version: i16, body: Bytes) -> Result<Self::Answer, Malformed> {
         let mut r = Reader::new(body, false);
         let throttle = r.i32()?;
-        let mut answers = Vec::new();
-        r.items(|r| {
-            let topic: Arc<str> = r.string()?.into();
-            r.items(|r| {
+        let answers = partitions(
+            &mut r,
+            |answer: &EpochAnswer| &answer.partition,
+            |r, topic| {
                 // Unlike elsewhere, the error comes first.
-                let (error, partition) = (r.i16()?, r.i32()?);
+                let error = r.i16()?;
+                let partition = TopicPartition::new(Arc::clone(topic), r.i32()?);
                 let end = EpochEnd { epoch: r.i32()?, end: r.i64()? };
-                let partition = TopicPartition::new(Arc::clone(&topic), partition);
-                answers.push(EpochAnswer { partition, error, end });
-                Ok(())
-            })
-        })?;
+                Ok(EpochAnswer { partition, error, end })
+            },
+        )?;
         r.end()?;
         Ok((throttle, answers))
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rskafka::protocol::api_key::ApiKey;
 use tidegate_core::words::{Isolation, TopicPartition};
 
-use super::{Request, by_topic, isolation_level};
+use super::{Request, isolation_level, partitions, put_partitions};
 use crate::decode::AbortedTransaction;
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -68,11 +68,14 @@ impl Request for Fetch {
             w.i32(session_id);
             w.i32(no_session);
         }
-        let topics = by_topic(&self.questions, |question| &question.partition.topic);
-        w.items(Some(&topics), |w, questions| {
-            w.string(&questions[0].partition.topic);
-            w.items(Some(questions), |w, question| encode_question(version, w, question));
-        });
+        put_partitions(
+            &mut w,
+            &self.questions,
+            |question| &question.partition,
+            |w, question| {
+                encode_question(version, w, question);
+            },
+        );
         if version >= 7 {
             w.items(Some(&[]), |w, forgotten: &&str| w.string(forgotten));
         }
@@ -90,14 +93,11 @@ impl Request for Fetch {
             error = r.i16()?;
             let _session_id = r.i32()?;
         }
-        let mut parts = Vec::new();
-        r.items(|r| {
-            let topic: Arc<str> = r.string()?.into();
-            r.items(|r| {
-                parts.push(part(version, &topic, r)?);
-                Ok(())
-            })
-        })?;
+        let parts = partitions(
+            &mut r,
+            |one: &FetchPart| &one.partition,
+            |r, topic| part(version, topic, r),
+        )?;
         r.end()?;
         Ok(FetchAnswer { throttle, error, parts })
     }
@@ -107,8 +107,8 @@ impl Request for Fetch {
     }
 }
 
+/// What follows the partition's number.
 fn encode_question(version: i16, w: &mut Writer<'_>, question: &FetchQuestion) {
-    w.i32(question.partition.partition);
     if version >= 9 {
         w.i32(question.leader_epoch);
     }

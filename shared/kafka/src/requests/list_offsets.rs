@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rskafka::protocol::api_key::ApiKey;
 use tidegate_core::words::{Isolation, TopicPartition};
 
-use super::{Request, by_topic, isolation_level};
+use super::{Request, isolation_level, partitions, put_partitions};
 use crate::wire::{Malformed, Reader, Writer};
 
 /// In place of a timestamp: the offset after the last, as far as the isolation sees.
@@ -50,36 +50,34 @@ impl Request for ListOffsets {
         let replica = -1;
         writer.i32(replica);
         writer.i8(isolation_level(self.isolation));
-        let topics = by_topic(&self.questions, |question| &question.partition.topic);
-        writer.items(Some(&topics), |w, questions| {
-            w.string(&questions[0].partition.topic);
-            w.items(Some(questions), |w, question| {
-                w.i32(question.partition.partition);
+        put_partitions(
+            &mut writer,
+            &self.questions,
+            |question| &question.partition,
+            |w, question| {
                 if version >= 4 {
                     w.i32(question.leader_epoch);
                 }
                 w.i64(question.timestamp);
-            });
-        });
+            },
+        );
     }
 
     fn parse(version: i16, body: Bytes) -> Result<Self::Answer, Malformed> {
         let mut r = Reader::new(body, false);
         let throttle = r.i32()?;
-        let mut answers = Vec::new();
-        r.items(|r| {
-            let topic: Arc<str> = r.string()?.into();
-            r.items(|r| {
-                let (partition, error) = (r.i32()?, r.i16()?);
-                let (timestamp, offset) = (r.i64()?, r.i64()?);
+        let answers = partitions(
+            &mut r,
+            |answer: &OffsetAnswer| &answer.partition,
+            |r, topic| {
+                let partition = TopicPartition::new(Arc::clone(topic), r.i32()?);
+                let (error, timestamp, offset) = (r.i16()?, r.i64()?, r.i64()?);
                 if version >= 4 {
                     let _leader_epoch = r.i32()?;
                 }
-                let partition = TopicPartition::new(Arc::clone(&topic), partition);
-                answers.push(OffsetAnswer { partition, error, timestamp, offset });
-                Ok(())
-            })
-        })?;
+                Ok(OffsetAnswer { partition, error, timestamp, offset })
+            },
+        )?;
         r.end()?;
         Ok((throttle, answers))
     }
