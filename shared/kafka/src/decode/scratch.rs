@@ -43,7 +43,13 @@ impl Scratch {
         if self.bytes.len() < end {
             // Doubling keeps the copying linear; the bound holds all the same.
             let grown = end.max(self.bytes.len().saturating_mul(2)).min(self.max);
-            self.bytes.resize(grown, 0);
+            if self.filled == 0 {
+                // There is nothing to be kept: old and new buffer are not held side by side.
+                self.bytes = Vec::new();
+                self.bytes = vec![0; grown];
+            } else {
+                self.bytes.resize(grown, 0);
+            }
         }
         Ok(&mut self.bytes[self.filled..end])
     }
