@@ -36,11 +36,12 @@ impl Remedy {
         Self { retry, tries: u32::MAX, kind }
     }
 
-    /// Of a connection that is not to be had.
-    pub(crate) const REFUSED: Self = Self::never(ErrorKind::Denied);
-
     /// Of a connection that was lost.
     pub(crate) const LOST: Self = Self::often(Retry::Refresh, ErrorKind::Unavailable);
+
+    /// Of an answer that is none to what was asked.
+    pub(crate) const NONSENSE: Self =
+        Self { retry: Retry::Refresh, tries: 3, kind: ErrorKind::Unavailable };
 }
 
 /// The remedy for an error code other than 0.
@@ -49,8 +50,10 @@ pub(crate) fn remedy(code: i16) -> Remedy {
         1 => Remedy::never(ErrorKind::DataLoss),
         2 => Remedy { retry: Retry::Again, tries: 1, kind: ErrorKind::Corrupt },
         3 | 100 | 103 => Remedy::often(Retry::Refresh, ErrorKind::Config),
-        5 | 6 | 9 | 13 | 56 | 72 | 74 => Remedy::often(Retry::Refresh, ErrorKind::Unavailable),
-        7 | 75 | 78 | 89 => Remedy::often(Retry::Again, ErrorKind::Unavailable),
+        // 75, UNKNOWN_LEADER_EPOCH: either this broker knows less than the one that gave the
+        // metadata, or the topic was created anew and counts from 0 again, which metadata tells.
+        5 | 6 | 9 | 13 | 56 | 72 | 74 | 75 => Remedy::often(Retry::Refresh, ErrorKind::Unavailable),
+        7 | 78 | 89 => Remedy::often(Retry::Again, ErrorKind::Unavailable),
         10 | 87 => Remedy::never(ErrorKind::BadRecord),
         17 | 35 | 42 | 43 | 76 => Remedy::never(ErrorKind::Config),
         29 | 31 | 33 | 34 | 58 => Remedy::never(ErrorKind::Denied),
@@ -100,7 +103,8 @@ mod tests {
             (6, Retry::Refresh, ErrorKind::Unavailable),
             (29, Retry::Never, ErrorKind::Denied),
             (74, Retry::Refresh, ErrorKind::Unavailable),
-            (75, Retry::Again, ErrorKind::Unavailable),
+            (75, Retry::Refresh, ErrorKind::Unavailable),
+            (78, Retry::Again, ErrorKind::Unavailable),
             (76, Retry::Never, ErrorKind::Config),
             (-1, Retry::Again, ErrorKind::Unavailable),
             (999, Retry::Again, ErrorKind::Unavailable),

@@ -2,11 +2,13 @@
 //! way while one is decoded.
 
 mod ask;
+mod out_of_range;
 mod part;
 mod slice;
 mod take;
 
 use std::collections::{HashSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use tidegate_core::columns::Columns;
@@ -27,8 +29,9 @@ use slice::Slice;
 
 /// A fetch of slices under way: see [`tidegate_core::ports::LogSource::fetch`].
 ///
-/// Per broker at most one request is under way, and one answer is being decoded in all: that,
-/// and the largest batch, bounds the memory.
+/// Per broker at most one request is under way, and one answer is being decoded in all. What is
+/// held of answers stays within [`crate::KafkaOptions::answers_bytes`], whatever the number of
+/// brokers.
 #[derive(Debug)]
 pub struct KafkaFetch {
     session: Arc<Session>,
@@ -52,8 +55,15 @@ pub struct KafkaFetch {
 /// What a request came to.
 #[derive(Debug)]
 enum Event {
-    Fetched { node: i32, asked: Asked, answer: Result<FetchAnswer, Failure> },
-    Metadata(Result<MetadataAnswer>),
+    Fetched {
+        node: i32,
+        asked: Asked,
+        answer: Result<FetchAnswer, Failure>,
+    },
+    /// Of these topics.
+    Metadata(Vec<Arc<str>>, Result<MetadataAnswer>),
+    /// The first and the last offset, and one more, of a slice's partition, where they are known.
+    Ends(usize, Option<Range<i64>>),
 }
 
 /// What a request asked for.
@@ -87,10 +97,10 @@ impl KafkaFetch {
             ended: VecDeque::new(),
         };
         if !slices.is_empty() {
-            let request = Metadata { topics: Some(fetch.topics_without_leader()) };
-            let patience = fetch.session.options().retry_for;
-            let answer = fetch.session.metadata_persistently(&request, patience, deadline).await?;
-            fetch.take_metadata(&answer);
+            let topics = fetch.topics_without_leader();
+            let request = Metadata { topics: Some(topics.clone()) };
+            let answer = fetch.session.metadata_persistently(&request, deadline).await?;
+            fetch.take_metadata(&topics, &answer);
         }
         Ok(fetch)
     }
@@ -210,13 +220,9 @@ impl LogFetch for KafkaFetch {
                     Error::unavailable("a fetch broke off").with_source(error)
                 })?;
                 self.take(event);
-                let held: usize = self.parts.iter().map(Part::held_bytes).sum();
-                // Of answers far beyond the usual size there is only one at a time.
-                if held <= self.session.options().fetch_bytes.saturating_mul(2) {
-                    self.ask();
-                    // The request leaves before this answer is decoded, on a single thread, too.
-                    tokio::task::yield_now().await;
-                }
+                self.ask();
+                // The request leaves before this answer is decoded, on a single thread, too.
+                tokio::task::yield_now().await;
             }
         }
     }

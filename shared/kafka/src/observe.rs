@@ -55,11 +55,7 @@ pub(crate) async fn observe(
     request: &ObserveRequest,
     deadline: Deadline,
 ) -> Result<Observation> {
-    let options = session.options();
-    // What wants no offsets is a reader's check, before and after its fetch: it has as much
-    // patience as the fetch itself.
-    let patience = if request.offsets { options.observe_retry_for } else { options.retry_for };
-    let found = topics::find(session, &request.topics, patience, deadline).await?;
+    let found = topics::find(session, &request.topics, deadline).await?;
     let mut round = Rounds::new(Arc::clone(session), request, &found);
     round.run(deadline).await;
     Ok(round.into_observation(found))
@@ -70,6 +66,8 @@ struct Rounds {
     session: Arc<Session>,
     wanted: Arc<Wanted>,
     epochs: BTreeMap<TopicPartition, i32>,
+    /// The topics' ids, as they were found.
+    ids: BTreeMap<Arc<str>, TopicId>,
     pending: BTreeMap<TopicPartition, Pending>,
     done: BTreeMap<TopicPartition, Result<PartitionOffsets, Cause>>,
 }
@@ -88,10 +86,12 @@ impl Rounds {
             session,
             wanted: Arc::new(wanted),
             epochs,
+            ids: BTreeMap::new(),
             pending: BTreeMap::new(),
             done: BTreeMap::new(),
         };
         for topic in found.topics.values() {
+            rounds.ids.extend(topic.id.map(|id| (Arc::clone(&topic.name), id)));
             for partition in &topic.partitions {
                 let key = TopicPartition::new(Arc::clone(&topic.name), partition.partition);
                 rounds.pending.insert(key, Pending::new(partition.leader, partition.leader_epoch));
@@ -186,6 +186,10 @@ impl Rounds {
         let request = Metadata { topics: Some(topics) };
         let Ok(answer) = self.session.metadata(&request, deadline).await else { return };
         for topic in &answer.topics {
+            let before = self.ids.get(&topic.name);
+            if topic.id.is_some_and(|id| before.is_some_and(|before| *before != id)) {
+                self.leave_out(&topic.name);
+            }
             for partition in &topic.partitions {
                 let key = TopicPartition::new(Arc::clone(&topic.name), partition.partition);
                 if let Some(pending) = self.pending.get_mut(&key) {
@@ -196,11 +200,23 @@ impl Rounds {
         }
     }
 
+    /// A topic that was made anew in the middle: offsets of the one are no offsets of the other.
+    /// The next observation sees the new one.
+    fn leave_out(&mut self, topic: &Arc<str>) {
+        let cause = Cause {
+            kind: ErrorKind::Unavailable,
+            message: format!("topic {topic} was deleted and created anew while it was looked at"),
+        };
+        let pending = self.pending.extract_if(.., |partition, _| partition.topic == *topic);
+        self.done.extend(pending.map(|(partition, _)| (partition, Err(cause.clone()))));
+        let done = self.done.iter_mut().filter(|(partition, _)| partition.topic == *topic);
+        done.for_each(|(_, offsets)| *offsets = Err(cause.clone()));
+    }
+
     fn into_observation(self, found: Found) -> Observation {
-        let ids: BTreeMap<Arc<str>, Option<TopicId>> =
-            found.topics.into_iter().map(|(name, topic)| (name, topic.id)).collect();
+        let ids = self.ids;
         let partitions = self.done.into_iter().map(|(partition, offsets)| {
-            let topic_id = ids.get(&partition.topic).copied().flatten();
+            let topic_id = ids.get(&partition.topic).copied();
             ObservedPartition { partition, topic_id, offsets }
         });
         Observation {

@@ -112,7 +112,8 @@ impl KafkaFetch {
         let session = Arc::clone(&self.session);
         self.jobs.spawn(async move {
             let deadline = Deadline(now().after(session.options().retry_for));
-            Event::Metadata(session.metadata(&Metadata { topics: Some(topics) }, deadline).await)
+            let request = Metadata { topics: Some(topics.clone()) };
+            Event::Metadata(topics, session.metadata(&request, deadline).await)
         });
     }
 }

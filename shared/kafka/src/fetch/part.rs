@@ -17,8 +17,6 @@ pub(super) struct Part {
     records: Bytes,
     /// Where the next batch begins in `records`.
     at: usize,
-    /// The offset behind the last batch; none before the first.
-    behind: Option<i64>,
     /// The answer's aborted transactions; none where they are read like others.
     aborted: Option<AbortedTransactions>,
 }
@@ -52,12 +50,7 @@ pub(super) enum Left {
 impl Part {
     /// A part that is to be read from its first batch.
     pub(super) fn new(slice: usize, records: Bytes, aborted: Option<AbortedTransactions>) -> Self {
-        Self { slice, records, at: 0, behind: None, aborted }
-    }
-
-    /// Bytes of the answer that it holds.
-    pub(super) fn held_bytes(&self) -> usize {
-        self.records.len()
+        Self { slice, records, at: 0, aborted }
     }
 
     /// Reads batches, until their rows come to `chunk_bytes` or the part is used up. `wanted`
@@ -73,7 +66,8 @@ impl Part {
         let (next, leader_epoch) = (wanted.start, -1);
         let mut crossed = Crossed { next, markers: 0, aborted: 0, compacted: 0, leader_epoch };
         let left = loop {
-            if crossed.next >= wanted.end {
+            // A part that is used up gives its memory back at once, not with the next chunk.
+            if crossed.next >= wanted.end || self.at == self.records.len() {
                 break Left::Nothing;
             }
             if rows.payload_bytes(0..rows.len()) >= chunk_bytes {
@@ -87,7 +81,9 @@ impl Part {
                 Ok(Split::Whole(batch, rest)) => {
                     self.at = self.records.len() - rest.len();
                     let into = Into { codecs, rows, end: wanted.end };
-                    if let Err(defect) = self.cross(&batch, into, &mut crossed) {
+                    let crossing = check_order(&batch, rest)
+                        .and_then(|()| self.cross(&batch, into, &mut crossed));
+                    if let Err(defect) = crossing {
                         break Left::Bad { offset: batch.base, defect };
                     }
                 }
@@ -104,10 +100,6 @@ impl Part {
         crossed: &mut Crossed,
     ) -> Result<(), Defect> {
         batch.check_crc()?;
-        if let Some(behind) = self.behind.filter(|behind| batch.base < *behind) {
-            return Err(Defect::with(format!("the batch before it ends at {}", behind - 1)));
-        }
-        self.behind = Some(batch.offsets().end);
         let is_aborted = self.transaction(batch, into.codecs)?;
 
         // What no batch covers, up to this one: the answer shows that there is nothing.
@@ -141,6 +133,19 @@ impl Part {
             aborted.aborted(batch);
         }
         Ok(aborted.covers(batch))
+    }
+}
+
+/// Whether what follows a batch is behind it. No checksum covers a batch's base offset, so that
+/// nobody could say which of the two is wrong: neither is read.
+fn check_order(batch: &Batch<'_>, rest: &[u8]) -> Result<(), Defect> {
+    let next = rest.first_chunk().map(|base| i64::from_be_bytes(*base));
+    match next.filter(|next| (0..batch.offsets().end).contains(next)) {
+        Some(next) => Err(Defect::with(format!(
+            "it ends at {}, and the batch behind it begins at {next}",
+            batch.last
+        ))),
+        None => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an answer means for the slices that it was asked for.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use tidegate_core::error::Error;
 use tidegate_core::words::{Isolation, TopicPartition};
 use tokio::time::Instant;
 
+use super::out_of_range::OFFSET_OUT_OF_RANGE;
 use super::part::{Glance, Part, glance};
 use super::slice::{Leader, Way};
 use super::{Asked, Event, KafkaFetch};
@@ -35,21 +37,26 @@ impl KafkaFetch {
                     Err(failure) => self.take_failure(&asked, failure),
                 }
             }
-            Event::Metadata(answer) => {
+            Event::Metadata(topics, answer) => {
                 self.refreshing = false;
                 match answer {
-                    Ok(answer) => self.take_metadata(&answer),
+                    Ok(answer) => self.take_metadata(&topics, &answer),
                     Err(error) => self.take_no_metadata(&error),
                 }
             }
+            Event::Ends(index, ends) => self.take_ends(index, ends),
         }
     }
 
     fn take_answer(&mut self, asked: &Asked, answer: FetchAnswer) {
         let mut parts: HashMap<TopicPartition, FetchPart> =
             answer.parts.into_iter().map(|part| (part.partition.clone(), part)).collect();
-        // Else a part without records may be one for which there was no room.
-        let nothing_at_all = parts.values().all(|part| part.records.is_empty());
+        // Else a part without records may be one for which there was no room. Partitions that
+        // were not asked for do not count.
+        let nothing_at_all = asked.slices.iter().all(|(index, _)| {
+            let part = parts.get(&self.slices[*index].partition);
+            part.is_none_or(|part| part.records.is_empty())
+        });
         let mut served = HashSet::new();
         for (index, offset) in &asked.slices {
             let slice = &mut self.slices[*index];
@@ -86,11 +93,21 @@ impl KafkaFetch {
         let way = std::mem::replace(&mut slice.way, Way::Together);
         match glance(&part.records) {
             _ if way == Way::Ahead => return self.take_ahead(index, part.records),
+            Glance::Next(next) if next <= slice.ask => {
+                let error = Error::unavailable(format!(
+                    "a fetch of {} at offset {} was answered with what is before it, up to {}",
+                    slice.partition,
+                    slice.ask,
+                    next - 1
+                ));
+                self.fail(index, Remedy::NONSENSE, error);
+                return false;
+            }
             Glance::Next(next) => slice.ask = next,
             // Nothing more is asked for: decoding will end the slice.
             Glance::Bad => slice.ask = slice.range.end(),
             Glance::Cut(size) => {
-                self.grow(index, part.records.len(), size);
+                self.grow(index, way, part.records.len(), size);
                 return false;
             }
             Glance::Empty => {
@@ -127,17 +144,28 @@ impl KafkaFetch {
     }
 
     /// Nothing came but the beginning of a batch: asks for more bytes next time.
-    fn grow(&mut self, index: usize, came: usize, size: Option<usize>) {
+    fn grow(&mut self, index: usize, way: Way, came: usize, size: Option<usize>) {
         let options = self.session.options();
         let (usual, max) = (options.fetch_bytes, options.answer_bytes_max);
         let slice = &mut self.slices[index];
-        let before = slice.max_bytes.max(came).max(usual.min(1 << 20));
-        if before >= max || size.is_some_and(|size| size > max) {
-            let size = size.map_or_else(|| "more".to_owned(), |size| format!("{size} bytes"));
-            return self.finish_too_large(index, &size);
+        let asked = slice.max_bytes.max(came).max(usual.min(1 << 20));
+        match size {
+            Some(size) if size > max => self.finish_too_large(index, &format!("{size} bytes")),
+            Some(size) if slice.max_bytes < size => slice.max_bytes = size,
+            // It may have been the others of the answer for which there was room.
+            Some(_) if way == Way::Together => slice.way = Way::Alone,
+            Some(size) => {
+                let error = Error::bad_record(format!(
+                    "the record batch at offset {} of topic {}, partition {} cannot be read: its \
+                     length field says that it has {size} bytes, but however many are asked for \
+                     it ends after {came}",
+                    slice.ask, slice.partition.topic, slice.partition.partition
+                ));
+                self.finish(index, error);
+            }
+            None if asked >= max => self.finish_too_large(index, "more"),
+            None => slice.max_bytes = asked.saturating_mul(2).min(max),
         }
-        let wanted = before.saturating_mul(2).max(size.unwrap_or(0));
-        slice.max_bytes = wanted.min(max);
     }
 
     fn finish_too_large(&mut self, index: usize, size: &str) {
@@ -154,17 +182,15 @@ impl KafkaFetch {
     }
 
     fn take_failure(&mut self, asked: &Asked, failure: Failure) {
-        let only = asked.slices.len() == 1;
         for (index, _) in &asked.slices {
             if self.slices[*index].finished {
                 continue;
             }
             match &failure {
                 Failure::Lost(error) => self.fail(*index, Remedy::LOST, copy(error)),
-                Failure::Unsupported(error) | Failure::Refused(error) => {
-                    self.finish(*index, copy(error));
-                }
-                Failure::TooLarge { bytes } if only => {
+                Failure::Unsupported(error) => self.finish(*index, copy(error)),
+                // Alone, and for the second time: it is neither the others, nor a slip.
+                Failure::TooLarge { bytes } if self.slices[*index].way != Way::Together => {
                     self.finish_too_large(*index, &format!("{bytes} bytes"));
                 }
                 Failure::TooLarge { .. } => self.slices[*index].way = Way::Alone,
@@ -172,8 +198,8 @@ impl KafkaFetch {
         }
     }
 
-    /// Takes the leaders of the slices that have none.
-    pub(super) fn take_metadata(&mut self, answer: &MetadataAnswer) {
+    /// Takes the leaders of the slices that have none. `asked` are the topics asked for.
+    pub(super) fn take_metadata(&mut self, asked: &[Arc<str>], answer: &MetadataAnswer) {
         let topics: HashMap<&str, &TopicMetadata> =
             answer.topics.iter().map(|topic| (topic.name.as_ref(), topic)).collect();
         for index in 0..self.slices.len() {
@@ -181,8 +207,14 @@ impl KafkaFetch {
             if slice.finished || slice.leader.is_some() {
                 continue;
             }
-            if let Some(topic) = topics.get(slice.partition.topic.as_ref()) {
-                self.take_topic(index, topic);
+            match topics.get(slice.partition.topic.as_ref()) {
+                Some(topic) => self.take_topic(index, topic),
+                None if asked.contains(&slice.partition.topic) => {
+                    let topic = &slice.partition.topic;
+                    let error = format!("the broker that was asked who leads {topic} said nothing");
+                    self.fail(index, Remedy::LOST, Error::unavailable(error));
+                }
+                None => {}
             }
         }
     }
@@ -218,12 +250,15 @@ impl KafkaFetch {
     }
 
     fn fail_with_code(&mut self, index: usize, code: i16) {
+        if code == OFFSET_OUT_OF_RANGE {
+            return self.look_for_ends(index);
+        }
         let slice = &self.slices[index];
         let what = format!("fetch of {} at offset {}", slice.partition, slice.ask);
         self.fail(index, remedy(code), errors::error(code, &what));
     }
 
-    fn fail(&mut self, index: usize, remedy: Remedy, error: Error) {
+    pub(super) fn fail(&mut self, index: usize, remedy: Remedy, error: Error) {
         tracing::debug!(slice = %self.slices[index].partition, %error, "fetch failed");
         if let Some(error) = self.slices[index].fail(remedy, error) {
             self.finish(index, error);

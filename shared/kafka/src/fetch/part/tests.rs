@@ -220,12 +220,34 @@ fn a_bad_batch_stops_a_slice_behind_the_good_ones() {
     assert!(matches!(left, Left::Bad { offset: 3, .. }), "{left:?}");
 }
 
+/// A base offset is under no checksum: of two batches that overlap neither is taken.
 #[test]
 fn batches_out_of_order_are_refused() {
-    let bytes = [BatchSpec::plain(5, 3).bytes(), BatchSpec::plain(7, 3).bytes()].concat();
-    let (rows, crossed, left) = read_all(&mut Part::new(0, bytes.into(), None), 0..20);
+    let spec = |base| BatchSpec::plain(base, 3).bytes();
+    for (second, third) in [(7, 20), (0, 20), (2, 3)] {
+        let bytes = [spec(5), spec(second), spec(third)].concat();
+        let (rows, crossed, left) = read_all(&mut Part::new(0, bytes.into(), None), 0..30);
+        assert_eq!((rows.len(), crossed.next, crossed.compacted), (0, 0, 0), "{second}");
+        assert!(matches!(left, Left::Bad { offset: 5, .. }), "{second}: {left:?}");
+    }
+    let bytes = [spec(5), spec(8), spec(9)].concat();
+    let (rows, crossed, left) = read_all(&mut Part::new(0, bytes.into(), None), 0..30);
     assert_eq!((rows.len(), crossed.next, crossed.compacted), (3, 8, 5));
-    assert!(matches!(left, Left::Bad { offset: 7, .. }), "{left:?}");
+    assert!(matches!(left, Left::Bad { offset: 8, .. }), "{left:?}");
+}
+
+/// What is used up is not kept until it is asked for again.
+#[test]
+fn a_part_that_is_used_up_is_told() {
+    let bytes = [BatchSpec::plain(0, 3).bytes(), BatchSpec::plain(3, 3).bytes()].concat();
+    let mut part = Part::new(0, bytes.into(), None);
+    let mut rows = Columns::default();
+    let mut codecs = Codecs::new(1 << 20);
+    let (crossed, left) = part.read(&mut codecs, 0..9, &mut rows, 1);
+    assert_eq!((crossed.next, left), (3, Left::More));
+    rows.clear();
+    let (crossed, left) = part.read(&mut codecs, 3..9, &mut rows, 1);
+    assert_eq!((crossed.next, left), (6, Left::Nothing));
 }
 
 /// The leader epoch is that of the batch that holds the last offset, or of the one that
