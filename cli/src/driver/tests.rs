@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
-use tidegate_broker::{BatchSpec, Broker, Record, TopicConfig};
+use tidegate_broker::{Answer, Api, BatchSpec, Broker, Record, Request, Rule, TopicConfig};
 use tidegate_core::ports::{
     FetchSlice, Fetched, LogFetch, LogSource, Observation, ObserveRequest, ReadRange,
 };
@@ -69,13 +69,17 @@ struct Lab {
     spec: Spec,
     ports: Arc<Ports>,
     holder: RandomId,
-    /// They end with the test.
-    _broker: Broker,
+    broker: Broker,
+    /// It ends with the test.
     _dir: TempDir,
 }
 
 /// Two partitions of ten records, each read by a task of its own.
 async fn lab() -> Lab {
+    lab_with(KafkaOptions::default(), Settings::default()).await
+}
+
+async fn lab_with(options: KafkaOptions, settings: Settings) -> Lab {
     let broker = Broker::start().await.expect("a free port");
     let config = TopicConfig { partitions: 2, ..TopicConfig::default() };
     broker.create_topic("t", config).expect("a new topic");
@@ -94,7 +98,7 @@ async fn lab() -> Lab {
         "limits": { "bytes_per_task": "10KiB" },
     }))
     .expect("a good spec");
-    let kafka = KafkaSource::new(&spec.kafka, KafkaOptions::default()).expect("a good spec");
+    let kafka = KafkaSource::new(&spec.kafka, options).expect("a good spec");
     let ports = Arc::new(Embedded {
         state: DirectoryState::open(dir.path().join("state")).expect("a directory"),
         objects: DirectoryObjects::open(&lake).expect("a directory"),
@@ -102,10 +106,10 @@ async fn lab() -> Lab {
         encoder: RawEncoder::default(),
         joiner: ParquetJoiner,
         clock: SystemClock,
-        settings: Settings::default(),
+        settings,
         readers: 2,
     });
-    Lab { spec, ports, holder: SystemClock.random_id(), _broker: broker, _dir: dir }
+    Lab { spec, ports, holder: SystemClock.random_id(), broker, _dir: dir }
 }
 
 impl Lab {
@@ -173,4 +177,28 @@ async fn a02_a_run_of_nothing_but_a_lossy_reader_publishes_nothing() {
     };
     let read = lab.ports.objects.read(&manifest.to_string(), ReadRange::All, deadline).await;
     assert!(read.expect("a directory").is_some(), "what was set aside is told");
+}
+
+/// A reader without progress ends its slices where they are: the run commits what was read, and
+/// the next one reads the rest.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_without_progress_reports_what_it_reached() {
+    // One batch to an answer, whatever its size.
+    let options = KafkaOptions { fetch_bytes: 1, ..KafkaOptions::default() };
+    let settings = Settings { no_progress: Duration::from_millis(1_500), ..Settings::default() };
+    let lab = lab_with(options, settings).await;
+    let batch = BatchSpec::new().record(Record::new(b"k", b"v"));
+    lab.broker.append("t", 0, &batch).expect("a topic");
+    let last = |request: &Request| {
+        let fetch = request.as_fetch();
+        fetch.is_some_and(|fetch| fetch.partitions.iter().any(|asked| asked.fetch_offset == 10))
+    };
+    lab.broker.script(Rule::new(Api::Fetch, Answer::Silence).when(last).always());
+    let began = SystemClock.now();
+    let done = lab.pass().await.committed.expect("what was read is committed");
+    // Far below the silence that one request is given.
+    assert!(SystemClock.now().since(began) < Duration::from_secs(12));
+    assert_eq!((done.rows, done.lag.records, done.set_aside.len()), (20, 1, 0), "{done:?}");
+    lab.broker.clear_script();
+    assert_eq!(lab.catch_up().await, 1);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate_broker::{BatchSpec, Broker, Record, TopicConfig};
+use tidegate_broker::{Api, BatchHeader, BatchSpec, Broker, Record, TopicConfig};
 use tidegate_core::columns::Columns;
 use tidegate_core::error::Error;
 use tidegate_core::ports::{
@@ -104,6 +104,7 @@ pub(crate) async fn observe(source: &KafkaSource, request: &ObserveRequest) -> O
 pub(crate) struct Came {
     pub(crate) next: i64,
     pub(crate) offsets: Vec<i64>,
+    pub(crate) values: Vec<Vec<u8>>,
     pub(crate) markers: u64,
     pub(crate) aborted: u64,
     pub(crate) compacted: u64,
@@ -144,6 +145,8 @@ pub(crate) async fn fetch_within(
                 assert!(crossed > 0, "progress without any: {progress:?}");
                 came.next = progress.next;
                 came.offsets.extend_from_slice(rows.offsets());
+                let value = |at| rows.values().get(at).unwrap_or_default().to_vec();
+                came.values.extend((0..rows.len()).map(value));
                 came.markers += progress.markers;
                 came.aborted += progress.aborted;
                 came.compacted += progress.compacted;
@@ -164,4 +167,65 @@ pub(crate) async fn fetch_one(source: &KafkaSource, slice: FetchSlice) -> Came {
     let (mut came, error) = fetch(source, &[slice], Isolation::ReadCommitted).await;
     assert!(error.is_none(), "{error:?}");
     came.remove(0)
+}
+
+/// The apis of an observation with epochs and a fetch.
+pub(crate) const APIS: [Api; 5] =
+    [Api::ApiVersions, Api::Metadata, Api::ListOffsets, Api::OffsetForLeaderEpoch, Api::Fetch];
+
+/// What an observation with epochs, and then a fetch, come to.
+pub(crate) async fn observe_and_fetch(source: &KafkaSource, slice: FetchSlice) -> (bool, Came) {
+    let mut request = named(&["t"]);
+    request.epochs = vec![epoch(slice.partition.partition, 0)];
+    let seen = observe(source, &request).await;
+    let index = usize::try_from(slice.partition.partition).expect("not negative");
+    let good = seen.partitions.get(index).is_some_and(|one| one.offsets.is_ok());
+    (good, fetch_one(source, slice).await)
+}
+
+/// Batches as they stand in a fetch's answer, one after another.
+pub(crate) fn batches_of(mut records: &[u8]) -> Vec<Vec<u8>> {
+    let mut batches = Vec::new();
+    while let Some(header) = BatchHeader::parse(records) {
+        let size = usize::try_from(header.length).expect("not negative") + 12;
+        let (batch, rest) = records.split_at(size);
+        batches.push(batch.to_vec());
+        records = rest;
+    }
+    batches
+}
+
+/// The records of all partitions of an answer, with the base offset of the first batch.
+pub(crate) fn batches_at(base: i64, specs: &[BatchSpec]) -> Vec<u8> {
+    let mut next = base;
+    let mut records = Vec::new();
+    for spec in specs {
+        let mut batch = spec.encode().expect("a batch");
+        batch[..8].copy_from_slice(&next.to_be_bytes());
+        next += spec.offsets();
+        records.extend(batch);
+    }
+    records
+}
+
+/// A body of a Fetch answer v11, with these topics, partitions and records.
+pub(crate) fn fetch_body(parts: &[(&str, i32, &[u8])]) -> Vec<u8> {
+    let length = |len: usize| u32::try_from(len).expect("small").to_be_bytes();
+    // Throttle, error, session.
+    let mut body = vec![0; 10];
+    body.extend(length(parts.len()));
+    for (topic, partition, records) in parts {
+        body.extend(u16::try_from(topic.len()).expect("small").to_be_bytes());
+        body.extend(topic.as_bytes());
+        body.extend(1_i32.to_be_bytes());
+        body.extend(partition.to_be_bytes());
+        body.extend(0_i16.to_be_bytes());
+        // High watermark, last stable offset, log start.
+        [1_000_i64, 1_000, 0].iter().for_each(|offset| body.extend(offset.to_be_bytes()));
+        // No list of aborted transactions, no preferred replica.
+        [-1_i32, -1].iter().for_each(|field| body.extend(field.to_be_bytes()));
+        body.extend(length(records.len()));
+        body.extend(*records);
+    }
+    body
 }

@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use tidegate_broker::{Answer, Api, Broker, Record, Rule, TopicConfig};
 use tidegate_core::error::ErrorKind;
 use tidegate_core::ports::{LogSource, ObservedPartition, PartitionOffsets};
 use tidegate_core::spec::TopicSelection;
 use tidegate_core::time::Millis;
 use tidegate_core::words::TopicId;
+use tidegate_kafka::KafkaOptions;
 
 use crate::lab::{self, all_of, batch, broker, epoch, named, observe, source, within};
 
@@ -91,10 +94,8 @@ async fn r09_missing_topics_are_named_with_their_cause() {
 async fn a_new_topic_is_asked_for_again() {
     let broker = broker(1).await;
     broker.script(Rule::new(Api::Metadata, Answer::Error(3)).times(2));
-    // More than a machine at work needs for three requests.
-    let topic_retry_for = std::time::Duration::from_secs(10);
-    let options = tidegate_kafka::KafkaOptions { topic_retry_for, ..lab::options() };
-    let seen = observe(&lab::source_with(&broker, options), &named(&["t"])).await;
+    let patient = KafkaOptions { topic_retry_for: Duration::from_secs(9), ..lab::options() };
+    let seen = observe(&lab::source_with(&broker, patient), &named(&["t"])).await;
     assert!(seen.topics_missing.is_empty());
     assert_eq!(seen.partitions.len(), 1);
     assert_eq!(broker.count(Api::Metadata), 3);
@@ -215,14 +216,17 @@ async fn any_bootstrap_server_will_do() {
 
 #[tokio::test]
 async fn what_is_not_supported_is_refused_at_once() {
-    use tidegate_core::spec::{SaslMechanism, SecurityProtocol};
-    let mut spec = lab::spec(vec!["a:1".to_owned()]);
-    spec.security_protocol = SecurityProtocol::SaslSsl;
-    spec.sasl_mechanism = Some(SaslMechanism::AwsMskIam);
-    let refused = tidegate_kafka::KafkaSource::new(&spec, lab::options()).err();
-    let refused = refused.expect("not supported");
-    assert_eq!(refused.kind(), ErrorKind::Config);
-    assert!(refused.to_string().contains("not supported yet"), "{refused}");
+    use tidegate_core::spec::SecurityProtocol;
+    for protocol in
+        [SecurityProtocol::Ssl, SecurityProtocol::SaslPlaintext, SecurityProtocol::SaslSsl]
+    {
+        let mut spec = lab::spec(vec!["a:1".to_owned()]);
+        spec.security_protocol = protocol;
+        let refused = tidegate_kafka::KafkaSource::new(&spec, lab::options()).err();
+        let refused = refused.expect("not supported");
+        assert_eq!(refused.kind(), ErrorKind::Config);
+        assert!(refused.to_string().contains("not supported yet"), "{refused}");
+    }
     for servers in [vec![], vec!["nonsense".to_owned()]] {
         let refused = tidegate_kafka::KafkaSource::new(&lab::spec(servers), lab::options()).err();
         assert_eq!(refused.map(|error| error.kind()), Some(ErrorKind::Config));
