@@ -166,7 +166,8 @@ pub(crate) async fn many_brokers() {
     broker.stop().await;
 }
 
-/// Single batches that are larger than all that may be held: one at a time.
+/// Single batches that are larger than all that may be held, and than what sockets take in: one
+/// at a time. Without the budget there would be six.
 pub(crate) async fn large_answers_of_many_brokers() {
     const NODES: i32 = 6;
     let broker = cluster(NODES).await;
