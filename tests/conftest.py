@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AclOperation
 from harness import sizes
 from harness.broker import Broker
+from harness.certificates import Certificates
 from harness.ledger import Ledger
+from harness.listeners import ListenersBroker
+from harness.login import ALLOWED, DENIED, DESCRIBED, Ways
 from harness.pipeline import Pipeline, pipeline_factory
-from harness.records import Rides
+from harness.records import Rides, send_small
 from harness.tidegate import ROOT, Tidegate, binary
 
 MakePipeline = Callable[..., Pipeline]
@@ -85,6 +89,38 @@ def ledger(broker: Broker) -> Ledger:
 def pipeline(tidegate: Tidegate, broker: Broker, tmp_path: Path) -> MakePipeline:
     """A function that makes pipelines from the session's broker."""
     return pipeline_factory(tidegate, broker, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def listeners(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ListenersBroker]:
+    """A broker with a listener for each way to connect, and three topics, of which one may be read
+    and one only be described."""
+    folder = tmp_path_factory.mktemp("listeners")
+    made = ListenersBroker(folder / "broker", Certificates(folder / "certificates"))
+    try:
+        made.create()
+        made.create_topics([ALLOWED, DENIED, DESCRIBED])
+        made.allow(ALLOWED)
+        made.allow(DESCRIBED, AclOperation.DESCRIBE)
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="session")
+def produced(listeners: ListenersBroker) -> Ledger:
+    """50 records in each of these topics."""
+    made = Ledger(listeners)
+    for name in (ALLOWED, DENIED, DESCRIBED):
+        send_small(made, name, 0, 50)
+    return made
+
+
+@pytest.fixture
+def ways(tidegate: Tidegate, listeners: ListenersBroker, produced: Ledger, tmp_path: Path) -> Ways:
+    """Makes pipelines by listener; the topics have their records."""
+    del produced
+    return Ways(tidegate, listeners, tmp_path)
 
 
 @pytest.fixture

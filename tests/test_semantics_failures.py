@@ -87,14 +87,17 @@ def test_another_destination_is_refused(ledger, topic, pipeline, tmp_path):
 UNSUPPORTED = {
     "an unknown field": ({"limit": {"readers": 4}}, "limit"),
     "a destination on S3": ({"destination": "s3://lake/rides"}, "destination"),
-    "TLS": ({"kafka__security_protocol": "SSL"}, "kafka.security_protocol"),
-    "a login": (
+    "a login by role": (
+        {"kafka__security_protocol": "SASL_SSL", "kafka__sasl_mechanism": "AWS_MSK_IAM"},
+        "kafka.sasl_mechanism",
+    ),
+    "a secret in Secrets Manager": (
         {
             "kafka__security_protocol": "SASL_SSL",
             "kafka__sasl_mechanism": "PLAIN",
-            "kafka__credentials": "env:LOGIN",
+            "kafka__credentials": "arn:aws:secretsmanager:eu-central-1:1:secret:kafka",
         },
-        "kafka.security_protocol",
+        "kafka.credentials",
     ),
 }
 
@@ -144,3 +147,13 @@ def test_a_silent_broker_does_not_hang_a_run(tidegate: Tidegate, tmp_path):
         made = Pipeline(tidegate, address, tmp_path, ["rides"])
         ended = made.run(code=FAILED, seconds=60)
     assert address in ended.err, ended.err
+
+
+def test_a_broker_that_is_away_ends_a_run_soon(tidegate: Tidegate, tmp_path):
+    """A broker that refuses connections ends a run within seconds, if nothing was begun."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    for one in (address, "no-such-host.invalid:9092"):
+        ended = Pipeline(tidegate, one, tmp_path, ["rides"]).run(code=FAILED)
+        assert one in ended.err, ended.err
+        assert ended.seconds < 15, f"{one}: {ended.seconds} s"

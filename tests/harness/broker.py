@@ -11,6 +11,7 @@ import struct
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
@@ -105,14 +106,11 @@ class Broker:
         self._write_folder()
         return self.start()
 
-    def _write_folder(self) -> None:
-        self.folder.mkdir(parents=True)
-        data = self.folder / "data"
-        shutil.copytree(self.java.formatted, data)
-        (data / "meta.properties").write_text("version=1\ncluster.id=tests\nnode.id=1\n")
+    def settings(self) -> dict[str, Any]:
+        """What stands in server.properties."""
         host = "127.0.0.1"
-        settings = SETTINGS | {
-            "log.dirs": data,
+        return SETTINGS | {
+            "log.dirs": self.folder / "data",
             "broker.session.timeout.ms": self.session_ms,
             "controller.quorum.voters": f"1@{host}:{self.controller_port}",
             "listeners": f"PLAINTEXT://{host}:{self.port},COUNTED://{host}:{self.behind_port},"
@@ -120,7 +118,13 @@ class Broker:
             "advertised.listeners": f"PLAINTEXT://{host}:{self.port},"
             f"COUNTED://{host}:{self.counted_port}",
         }
-        lines = [f"{name}={value}\n" for name, value in settings.items()]
+
+    def _write_folder(self) -> None:
+        self.folder.mkdir(parents=True)
+        data = self.folder / "data"
+        shutil.copytree(self.java.formatted, data)
+        (data / "meta.properties").write_text("version=1\ncluster.id=tests\nnode.id=1\n")
+        lines = [f"{name}={value}\n" for name, value in self.settings().items()]
         (self.folder / "server.properties").write_text("".join(lines))
 
     def start(self, command: list[str] | None = None) -> Broker:

@@ -1,28 +1,29 @@
 //! One connection to one broker.
 
+mod channel;
+mod explain;
+mod open;
+
 use std::fmt;
-use std::io::Cursor;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use rskafka::messenger::{Messenger, RequestError, SyncVersionsError};
+use rskafka::messenger::{Messenger, RequestError};
 use rskafka::protocol::api_key::ApiKey;
-use rskafka::protocol::api_version::{ApiVersion, ApiVersionRange};
-use rskafka::protocol::frame::ReadError;
-use rskafka::protocol::messages::{
-    ReadVersionedError, ReadVersionedType, RequestBody, WriteVersionedError, WriteVersionedType,
-};
-use rskafka::protocol::primitives::Int16;
-use tidegate_core::error::{Error, Result};
-use tidegate_core::spec::KafkaSpec;
+use tidegate_core::error::{Error, ErrorKind};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::gate::{Admitted, Budget, Gate, TooLarge};
-use crate::options::{Counters, KafkaOptions};
+use channel::{Wire, io_beneath, too_large};
+
+use crate::gate::{Admitted, Gate};
+use crate::options::Counters;
 use crate::requests::Request;
-use crate::transport::{self, Endpoint, Stream};
+use crate::transport::{Endpoint, Stream};
+
+pub(crate) use channel::{Broken, Channel};
+pub(crate) use explain::Stage;
+pub(crate) use open::Opening;
 
 /// Bytes of an answer beside the records that it carries; and of all of one that comes before
 /// the broker is known to be one.
@@ -40,12 +41,26 @@ pub(crate) enum Failure {
     },
     /// The broker cannot answer this request at all.
     Unsupported(Error),
+    /// No connection is to be had until somebody changes the spec, its secrets or the broker:
+    /// a login, a right, a certificate, a listener of another kind.
+    Refused(Error),
+}
+
+impl Failure {
+    /// Of a connection that could not be opened.
+    pub(crate) fn of_opening(error: Error) -> Self {
+        if error.kind() == ErrorKind::Unavailable {
+            Self::Lost(error)
+        } else {
+            Self::Refused(error)
+        }
+    }
 }
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Lost(error) | Failure::Unsupported(error) => error,
+            Failure::Lost(error) | Failure::Unsupported(error) | Failure::Refused(error) => error,
             Failure::TooLarge { bytes } => Self::unavailable(format!(
                 "an answer of {bytes} bytes is larger than any that is taken"
             )),
@@ -62,6 +77,10 @@ pub(crate) struct BrokerConnection {
     received: Arc<AtomicU64>,
     counters: Arc<Counters>,
     broken: AtomicBool,
+    /// Whether a request was ever answered.
+    answered: AtomicBool,
+    /// Whether the broker closed it at the first request.
+    closed_at_once: AtomicBool,
     /// The broker asked to be left alone until then.
     throttled_until: Mutex<Option<Instant>>,
 }
@@ -73,54 +92,6 @@ impl fmt::Debug for BrokerConnection {
 }
 
 impl BrokerConnection {
-    /// Connects, and learns which versions the broker has.
-    pub(crate) async fn open(
-        spec: &KafkaSpec,
-        options: &KafkaOptions,
-        (counters, budget): (&Arc<Counters>, &Budget),
-        endpoint: &Endpoint,
-        within: Duration,
-    ) -> Result<Self> {
-        let within = within.min(options.connect_timeout);
-        let shared = (counters, budget);
-        let opened = timeout(within, Self::connect(spec, options, shared, endpoint)).await;
-        opened.unwrap_or_else(|_| {
-            Err(Error::unavailable(format!(
-                "{endpoint} did not answer within {} ms of connecting; is it a Kafka listener \
-                 with this kafka.security_protocol?",
-                within.as_millis()
-            )))
-        })
-    }
-
-    async fn connect(
-        spec: &KafkaSpec,
-        options: &KafkaOptions,
-        (counters, budget): (&Arc<Counters>, &Budget),
-        endpoint: &Endpoint,
-    ) -> Result<Self> {
-        let received = Arc::new(AtomicU64::new(0));
-        counters.connections.fetch_add(1, Ordering::Relaxed);
-        let stream = transport::open(spec, endpoint, &received).await?;
-        let admitted = Arc::new(Admitted::default());
-        admitted.set_max(ANSWER_OVERHEAD);
-        let stream = Gate::new(stream, budget.clone(), Arc::clone(&admitted));
-        let message_max = options.answer_bytes_max.saturating_add(ANSWER_OVERHEAD);
-        let mut messenger = Messenger::new(stream, message_max, Arc::clone(&options.client_id));
-        messenger.sync_versions().await.map_err(|error| no_versions(endpoint, error))?;
-        admitted.forget();
-        admitted.set_max(message_max);
-        Ok(Self {
-            endpoint: endpoint.clone(),
-            messenger,
-            admitted,
-            received,
-            counters: Arc::clone(counters),
-            broken: AtomicBool::new(false),
-            throttled_until: Mutex::new(None),
-        })
-    }
-
     /// Where it leads.
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
@@ -129,6 +100,11 @@ impl BrokerConnection {
     /// Whether it must not be used any more.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Relaxed)
+    }
+
+    /// Whether the broker closed it at the first request: as it does where somebody is to log in.
+    pub(crate) fn was_closed_at_once(&self) -> bool {
+        self.closed_at_once.load(Ordering::Relaxed)
     }
 
     /// Sends a request and waits for its answer: until nothing came in for `quiet`, at most
@@ -155,6 +131,7 @@ impl BrokerConnection {
             let (key, version, why) = (R::KEY, raw.version, malformed.0);
             self.lost(format!("answered {key:?} version {version} with what is none: {why}"))
         })?;
+        self.answered.store(true, Ordering::Relaxed);
         self.throttle(R::throttle(&answer));
         Ok(answer)
     }
@@ -208,12 +185,14 @@ impl BrokerConnection {
 
     fn failed(&self, key: ApiKey, error: &RequestError) -> Failure {
         self.broken.store(true, Ordering::Relaxed);
+        let closed = io_beneath(error).is_some() && too_large(error).is_none();
+        let closed = closed && !self.answered.load(Ordering::Relaxed);
+        self.closed_at_once.store(closed, Ordering::Relaxed);
         match error {
             RequestError::NoVersionMatch { .. } => {
                 self.broken.store(false, Ordering::Relaxed);
                 Failure::Unsupported(Error::config(format!(
-                    "{} has no version of {key:?} that is spoken here; Kafka 0.11 or later is \
-                     needed",
+                    "{} has no version of {key:?} that is spoken here",
                     self.endpoint
                 )))
             }
@@ -223,68 +202,5 @@ impl BrokerConnection {
             },
             error => self.lost(format!("could not be asked {key:?}: {error}")),
         }
-    }
-}
-
-fn too_large(error: &RequestError) -> Option<usize> {
-    match error {
-        RequestError::ReadFramedMessageError(ReadError::IO(error)) => {
-            error.get_ref()?.downcast_ref::<TooLarge>().map(|answer| answer.bytes)
-        }
-        RequestError::Poisoned(beneath) => too_large(beneath),
-        _ => None,
-    }
-}
-
-fn no_versions(endpoint: &Endpoint, error: SyncVersionsError) -> Error {
-    let message = format!(
-        "{endpoint} closed the connection or answered nonsense when asked for its versions \
-         ({error}); is it a Kafka listener with this kafka.security_protocol?"
-    );
-    Error::unavailable(message).with_source(error)
-}
-
-/// A request as rskafka's messenger wants it.
-struct Wire<'a, R>(&'a R);
-
-/// An answer's body as it came, and the version that it is in.
-struct Raw {
-    version: i16,
-    body: Bytes,
-    /// Bytes of the body and of the header before it.
-    frame_bytes: usize,
-}
-
-impl<R: Request> RequestBody for Wire<'_, R> {
-    type ResponseBody = Raw;
-    const API_KEY: ApiKey = R::KEY;
-    const API_VERSION_RANGE: ApiVersionRange =
-        ApiVersionRange::new(ApiVersion(Int16(R::VERSIONS.0)), ApiVersion(Int16(R::VERSIONS.1)));
-    const FIRST_TAGGED_FIELD_IN_REQUEST_VERSION: ApiVersion = ApiVersion(Int16(R::FIRST_FLEXIBLE));
-}
-
-impl<R: Request> WriteVersionedType<Vec<u8>> for Wire<'_, R> {
-    fn write_versioned(
-        &self,
-        writer: &mut Vec<u8>,
-        version: ApiVersion,
-    ) -> Result<(), WriteVersionedError> {
-        self.0.encode(version.0.0, writer);
-        Ok(())
-    }
-}
-
-impl ReadVersionedType<Cursor<Vec<u8>>> for Raw {
-    /// Takes the frame's buffer instead of a copy. The position goes back to 0 of an empty
-    /// buffer, so that the messenger finds nothing left to be read.
-    fn read_versioned(
-        reader: &mut Cursor<Vec<u8>>,
-        version: ApiVersion,
-    ) -> Result<Self, ReadVersionedError> {
-        let at = usize::try_from(reader.position()).unwrap_or(usize::MAX);
-        reader.set_position(0);
-        let frame = Bytes::from(std::mem::take(reader.get_mut()));
-        let body = frame.slice(at.min(frame.len())..);
-        Ok(Self { version: version.0.0, body, frame_bytes: frame.len() })
     }
 }

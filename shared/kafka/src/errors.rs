@@ -36,6 +36,9 @@ impl Remedy {
         Self { retry, tries: u32::MAX, kind }
     }
 
+    /// Of a connection that is not to be had.
+    pub(crate) const REFUSED: Self = Self::never(ErrorKind::Denied);
+
     /// Of a connection that was lost.
     pub(crate) const LOST: Self = Self::often(Retry::Refresh, ErrorKind::Unavailable);
 

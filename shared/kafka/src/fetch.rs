@@ -99,7 +99,8 @@ impl KafkaFetch {
         if !slices.is_empty() {
             let topics = fetch.topics_without_leader();
             let request = Metadata { topics: Some(topics.clone()) };
-            let answer = fetch.session.metadata_persistently(&request, deadline).await?;
+            let patience = fetch.session.options().retry_for;
+            let answer = fetch.session.metadata_persistently(&request, patience, deadline).await?;
             fetch.take_metadata(&topics, &answer);
         }
         Ok(fetch)

@@ -55,7 +55,11 @@ pub(crate) async fn observe(
     request: &ObserveRequest,
     deadline: Deadline,
 ) -> Result<Observation> {
-    let found = topics::find(session, &request.topics, deadline).await?;
+    let options = session.options();
+    // What wants no offsets is a reader's check, before and after its fetch: it has as much
+    // patience as the fetch itself.
+    let patience = if request.offsets { options.observe_retry_for } else { options.retry_for };
+    let found = topics::find(session, &request.topics, patience, deadline).await?;
     let mut round = Rounds::new(Arc::clone(session), request, &found);
     round.run(deadline).await;
     Ok(round.into_observation(found))

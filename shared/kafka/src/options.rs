@@ -6,6 +6,14 @@ use rskafka::protocol::api_key::ApiKey;
 
 /// How the client behaves. The defaults are right for a reader of any size; tests make the
 /// waits shorter.
+///
+/// They bound how long it takes to learn that nobody is there. To observe, when nothing is lost
+/// by giving up: brokers that refuse connections, or whose names do not resolve, are given up
+/// after `observe_retry_for`; one that accepts and says nothing after `connect_timeout`; one that
+/// falls silent later after `request_timeout`. All bootstrap servers are tried in that time, and
+/// each but the first adds 2 s if those before it say nothing. To read, all of these are tried again
+/// until there was no progress for `retry_for`. A login, certificate or right that a broker
+/// refuses is given up at once.
 #[derive(Clone, Debug)]
 pub struct KafkaOptions {
     /// What brokers show in their logs and quotas.
@@ -18,7 +26,8 @@ pub struct KafkaOptions {
     /// How long an unreachable broker, a missing leader and the like is tried again before a
     /// fetch gives up. Counted from the last progress.
     pub retry_for: Duration,
-    /// The same for the partitions of an observation; what still fails then is left out.
+    /// The same for an observation: for a broker that answers at all, then for the partitions;
+    /// what still fails then is left out.
     pub observe_retry_for: Duration,
     /// How long a named topic may be unknown before it counts as missing: one that was just
     /// created is not known to all brokers at once.

@@ -1,9 +1,11 @@
 //! Kafka's requests as far as they are used: pure encoding and parsing.
 
+mod api_versions;
 mod epochs;
 mod fetch;
 mod list_offsets;
 mod metadata;
+mod sasl;
 #[cfg(test)]
 mod tests;
 
@@ -14,10 +16,12 @@ use bytes::Bytes;
 use rskafka::protocol::api_key::ApiKey;
 use tidegate_core::words::TopicPartition;
 
+pub(crate) use api_versions::{ApiRange, ApiVersions, UNSUPPORTED_VERSION};
 pub(crate) use epochs::{EpochQuestion, OffsetForLeaderEpoch};
 pub(crate) use fetch::{Fetch, FetchAnswer, FetchPart, FetchQuestion};
 pub(crate) use list_offsets::{EARLIEST, LATEST, ListOffsets, OffsetQuestion};
 pub(crate) use metadata::{Metadata, MetadataAnswer, TopicMetadata};
+pub(crate) use sasl::{AuthenticateAnswer, HandshakeAnswer, SaslAuthenticate, SaslHandshake};
 
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -29,6 +33,8 @@ pub(crate) trait Request: Sync {
     const VERSIONS: (i16, i16);
     /// The first version with compact lengths and tags.
     const FIRST_FLEXIBLE: i16;
+    /// The first version whose answer has tags in its header.
+    const FIRST_FLEXIBLE_HEADER: i16 = Self::FIRST_FLEXIBLE;
     /// What comes back.
     type Answer;
 

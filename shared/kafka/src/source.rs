@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tidegate_core::error::{Error, Result};
 use tidegate_core::ports::{FetchSlice, LogSource, Observation, ObserveRequest};
@@ -11,8 +11,10 @@ use crate::fetch::KafkaFetch;
 use crate::gate::Budget;
 use crate::observe;
 use crate::options::{Counters, KafkaOptions, RequestCounts};
+use crate::secrets::Secrets;
+use crate::security::{self, SecurityOnce};
 use crate::session::{Session, Shared};
-use crate::transport::{self, Endpoint};
+use crate::transport::Endpoint;
 
 /// Requests of an observation end so long before its deadline, to leave time for the answer.
 const MARGIN_MILLIS: i64 = 50;
@@ -25,18 +27,31 @@ pub struct KafkaSource {
 }
 
 impl KafkaSource {
-    /// A source for the cluster of `config`. Connects to nothing yet. `Config` where the spec
-    /// asks for what is not supported.
+    /// A source for the cluster of `config`. Connects to nothing yet, and reads no secret: that
+    /// is done for the first connection, by [`crate::read_secret`]. `Config` where the spec asks
+    /// for what is not supported.
     pub fn new(config: &KafkaSpec, options: KafkaOptions) -> Result<Self> {
-        transport::check(config)?;
+        Self::with_secrets(config, options, Secrets::default())
+    }
+
+    /// The same for a process that reads secrets in a way of its own.
+    pub fn with_secrets(
+        config: &KafkaSpec,
+        options: KafkaOptions,
+        secrets: Secrets,
+    ) -> Result<Self> {
+        security::check(config)?;
         let bootstrap = config.bootstrap_servers.iter().map(|text| Endpoint::parse(text));
         let bootstrap = bootstrap.collect::<Result<Vec<_>>>()?;
         if bootstrap.is_empty() {
             return Err(Error::config("kafka.bootstrap_servers: at least one is needed"));
         }
         let counters = Arc::new(Counters::default());
+        let security = SecurityOnce::default();
+        let (spec, answered) = (config.clone(), Mutex::default());
         let budget = Budget::new(options.answers_bytes);
-        let shared = Shared { spec: config.clone(), bootstrap, options, counters, budget };
+        let shared =
+            Shared { spec, bootstrap, options, counters, budget, secrets, security, answered };
         Ok(Self { shared: Arc::new(shared) })
     }
 

@@ -1,4 +1,4 @@
-//! Streams to brokers, by security protocol.
+//! Streams to brokers, with and without TLS.
 
 use std::fmt;
 use std::io;
@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tidegate_core::error::{Error, Result};
-use tidegate_core::spec::{KafkaSpec, SecurityProtocol};
 use tokio::io::{AsyncRead, AsyncWrite, BufStream, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
+
+use crate::connection::Broken;
+use crate::security::{Refused, Tls, server_name, tls_error, translate};
 
 /// Where a broker listens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,32 +56,56 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 /// An open stream.
 pub(crate) type Stream = BufStream<Box<dyn Io>>;
 
-/// Refuses what [`open`] could not honour.
-pub(crate) fn check(spec: &KafkaSpec) -> Result<()> {
-    let name = match spec.security_protocol {
-        SecurityProtocol::Plaintext => return Ok(()),
-        SecurityProtocol::Ssl => "SSL",
-        SecurityProtocol::SaslPlaintext => "SASL_PLAINTEXT",
-        SecurityProtocol::SaslSsl => "SASL_SSL",
-    };
-    Err(Error::config(format!(
-        "kafka.security_protocol: {name} is not supported yet, only PLAINTEXT is"
-    )))
+/// Connects, without TLS: to one address of the host after the other.
+pub(crate) async fn connect(endpoint: &Endpoint) -> Result<TcpStream> {
+    let resolved = lookup_host((endpoint.host.as_str(), endpoint.port)).await;
+    let addresses = resolved.map_err(|error| {
+        Error::unavailable(format!(
+            "cannot find the address of {endpoint}: {error}; check the host in \
+             kafka.bootstrap_servers (or the broker's advertised.listeners) and this machine's DNS"
+        ))
+        .with_source(error)
+    })?;
+    let mut last = None;
+    for address in addresses {
+        let tcp = TcpStream::connect(address).await;
+        match tcp.and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp)) {
+            Ok(tcp) => return Ok(tcp),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(match last {
+        Some(error) => {
+            Error::unavailable(format!("cannot connect to {endpoint}: {error}")).with_source(error)
+        }
+        None => Error::unavailable(format!("{endpoint} has no address")),
+    })
 }
 
-/// Opens a stream to a broker. Its bytes are counted in `received`.
+/// Opens a stream to a broker, with TLS if that is given. The bytes that come from the network
+/// are counted in `received`.
 pub(crate) async fn open(
-    spec: &KafkaSpec,
     endpoint: &Endpoint,
+    tls: Option<&Tls>,
     received: &Arc<AtomicU64>,
-) -> Result<Stream> {
-    check(spec)?;
-    let tcp = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await;
-    let tcp = tcp.and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp)).map_err(|error| {
-        Error::unavailable(format!("cannot connect to {endpoint}: {error}")).with_source(error)
-    })?;
-    let counted = Counted { inner: tcp, received: Arc::clone(received) };
-    Ok(BufStream::new(Box::new(counted)))
+) -> Result<Stream, Broken> {
+    let counted = Counted { inner: connect(endpoint).await?, received: Arc::clone(received) };
+    let Some(tls) = tls else { return Ok(BufStream::new(Box::new(counted))) };
+    match tls.connector.connect(server_name(endpoint)?, counted).await {
+        Ok(encrypted) => Ok(BufStream::new(Box::new(encrypted))),
+        Err(error) => Err(no_tls(endpoint, tls, error)),
+    }
+}
+
+fn no_tls(endpoint: &Endpoint, tls: &Tls, error: io::Error) -> Broken {
+    let why = match tls_error(&error).map(|beneath| translate(endpoint, tls, beneath)) {
+        Some(Refused::ForGood(refused)) => return Broken::Known(refused.with_source(error)),
+        Some(Refused::Perhaps(why)) => why,
+        None => error.to_string(),
+    };
+    let message =
+        format!("{endpoint} closed the connection or sent no TLS in its handshake ({why})");
+    Broken::Closed(Error::unavailable(message).with_source(error))
 }
 
 /// Counts what comes in, so that a slow answer is told from none.

@@ -184,6 +184,17 @@ impl<'a> Writer<'a> {
         self.raw(text.as_bytes());
     }
 
+    /// Bytes with their length before them.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX - 1);
+        if self.flexible {
+            self.unsigned_varint(length + 1);
+        } else {
+            self.raw(&length.to_be_bytes());
+        }
+        self.raw(bytes);
+    }
+
     /// An array; `None` is null.
     pub(crate) fn items<T>(&mut self, items: Option<&[T]>, mut item: impl FnMut(&mut Self, &T)) {
         let count = items.map(|items| u32::try_from(items.len()).unwrap_or(u32::MAX - 1));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::raw::{Object, RawSpec};
 use super::units::{duration_text, time_text};
 use super::{
-    DirectoriesBy, KafkaSpec, OnDataLoss, SecretRef, SecurityProtocol, Spec, Start, TopicSelection,
+    DirectoriesBy, KafkaSpec, OnDataLoss, SaslMechanism, SecretRef, Spec, Start, TopicSelection,
     check,
 };
 use crate::error::{Error, Result};
@@ -99,11 +99,12 @@ impl Spec {
         ];
         let is_arn = |secret: &Option<SecretRef>| matches!(secret, Some(SecretRef::Arn(_)));
         if let Some((path, _)) = secrets.into_iter().find(|(_, secret)| is_arn(secret)) {
-            return Err(unsupported(path, "Secrets Manager", "use env:NAME or file:PATH"));
+            let instead = "it comes with the deployment on AWS; use env:NAME or file:PATH";
+            return Err(unsupported(path, "Secrets Manager", instead));
         }
-        if kafka.security_protocol != SecurityProtocol::Plaintext {
-            let protocol = kafka.security_protocol.as_str();
-            return Err(unsupported("kafka.security_protocol", protocol, "use PLAINTEXT"));
+        if kafka.sasl_mechanism == Some(SaslMechanism::AwsMskIam) {
+            let instead = "it comes with the deployment on AWS; use SCRAM-SHA-512";
+            return Err(unsupported("kafka.sasl_mechanism", "AWS_MSK_IAM", instead));
         }
         match self.destination {
             Destination::S3 { .. } => {

@@ -237,14 +237,22 @@ fn fields_that_contradict_each_other_are_refused() {
     let good = [
         json!({"security_protocol": "SSL"}),
         json!({"security_protocol": "SSL", "ca_certificate": "file:ca.pem"}),
+        json!({"security_protocol": "SSL", "client_certificate": "env:PEM"}),
+        json!({"security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-512",
+               "credentials": "file:login.json", "client_certificate": "env:PEM"}),
         json!({"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"}),
         json!({"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN",
                "credentials": "env:LOGIN"}),
     ];
     for fields in good {
         let spec = kafka(&fields).expect("a good combination");
-        let error = spec.check_supported().expect_err("not supported yet");
-        assert!(error.message().starts_with("kafka.security_protocol: "), "{error}");
+        let supported = spec.check_supported();
+        let iam = fields["sasl_mechanism"] == "AWS_MSK_IAM";
+        assert_eq!(supported.is_err(), iam, "{fields}");
+        if let Err(error) = supported {
+            assert!(error.message().starts_with("kafka.sasl_mechanism: AWS_MSK_IAM"), "{error}");
+            assert!(error.message().contains("the deployment on AWS"), "{error}");
+        }
     }
     let bad = [
         (json!({"credentials": "env:LOGIN"}), "kafka.credentials"),
@@ -252,6 +260,8 @@ fn fields_that_contradict_each_other_are_refused() {
         (json!({"client_certificate": "env:PEM"}), "kafka.client_certificate"),
         (json!({"security_protocol": "SSL", "sasl_mechanism": "PLAIN"}), "kafka.sasl_mechanism"),
         (json!({"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN"}), "kafka.credentials"),
+        (json!({"security_protocol": "SASL_PLAINTEXT"}), "kafka.sasl_mechanism"),
+        (json!({"security_protocol": "SSL", "credentials": "env:LOGIN"}), "kafka.credentials"),
         (
             json!({"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM",
                 "credentials": "env:LOGIN"}),

@@ -188,7 +188,9 @@ impl KafkaFetch {
             }
             match &failure {
                 Failure::Lost(error) => self.fail(*index, Remedy::LOST, copy(error)),
-                Failure::Unsupported(error) => self.finish(*index, copy(error)),
+                Failure::Unsupported(error) | Failure::Refused(error) => {
+                    self.finish(*index, copy(error));
+                }
                 // Alone, and for the second time: it is neither the others, nor a slip.
                 Failure::TooLarge { bytes } if self.slices[*index].way != Way::Together => {
                     self.finish_too_large(*index, &format!("{bytes} bytes"));

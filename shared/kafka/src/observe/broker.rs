@@ -230,13 +230,16 @@ impl Asking<'_> {
     }
 
     fn fail(&mut self, asked: &[usize], failure: &Failure) {
-        let (Failure::Lost(error) | Failure::Unsupported(error)) = failure else {
+        let (Failure::Lost(error) | Failure::Unsupported(error) | Failure::Refused(error)) =
+            failure
+        else {
             let error = "the answer about offsets is larger than any that is taken";
             return self.fail_with(asked, Remedy::LOST, &Error::unavailable(error));
         };
         let remedy = match failure {
             Failure::Lost(_) | Failure::TooLarge { .. } => Remedy::LOST,
             Failure::Unsupported(_) => crate::errors::remedy(35),
+            Failure::Refused(_) => Remedy::REFUSED,
         };
         self.fail_with(asked, remedy, error);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_core::error::{Error, ErrorKind, Result};
 use tidegate_core::ports::Cause;
@@ -24,10 +25,12 @@ pub(super) struct Found {
 }
 
 /// Finds the topics of `selection`. Those with an error that may pass, like a topic that was
-/// just created and is not known everywhere, are asked for again for a while.
+/// just created and is not known everywhere, are asked for again for a while. For `patience` it
+/// is tried to reach a broker at all.
 pub(super) async fn find(
     session: &Session,
     selection: &TopicSelection,
+    patience: Duration,
     deadline: Deadline,
 ) -> Result<Found> {
     let mut names = match selection {
@@ -39,7 +42,7 @@ pub(super) async fn find(
     let mut failures = 0;
     loop {
         let request = Metadata { topics: names.clone() };
-        let answer = session.metadata_persistently(&request, deadline).await?;
+        let answer = session.metadata_persistently(&request, patience, deadline).await?;
         found.cluster_id = answer.cluster_id;
         let mut left = found.take(selection, answer.topics);
         left.extend(found.unanswered(names.as_deref().unwrap_or_default(), &left));

@@ -223,3 +223,44 @@ fn a_fetch_answer_is_read_in_old_and_new_versions() {
         FetchAnswer { throttle: 5, error: 70, parts: vec![part] }
     );
 }
+
+#[test]
+fn api_versions_are_asked_for_with_a_name_and_read_in_old_and_new_versions() {
+    assert!(encoded(&ApiVersions, 0).is_empty());
+    let named = encoded(&ApiVersions, 3);
+    assert!(named.starts_with(&[9, b't', b'i', b'd', b'e', b'g']) && named.ends_with(&[0]));
+    let fetch = [0, 1, 0, 4, 0, 11];
+    let ranges = [(ApiKey::Fetch, 4, 11)];
+    // Error, ranges; from version 1 on a throttle, from version 3 on tags.
+    let v0 = parsed::<ApiVersions>(0, &bytes(&[&[0, 0], &[0, 0, 0, 1], &fetch]));
+    assert_eq!(v0.ranges, ranges);
+    let v2 = bytes(&[&[0, 0], &[0, 0, 0, 1], &fetch, &[0, 0, 0, 9]]);
+    let v2 = parsed::<ApiVersions>(2, &v2);
+    assert_eq!((v2.ranges.as_slice(), ApiVersions::throttle(&v2)), (ranges.as_slice(), 9));
+    let v3 = bytes(&[&[0, 0], &[2], &fetch, &[0], &[0, 0, 0, 0], &[1, 0, 2, 8, 8]]);
+    assert_eq!(parsed::<ApiVersions>(3, &v3).ranges, ranges);
+    // KIP-511: whoever does not know version 3 answers in version 0.
+    let older = bytes(&[&[0, 35], &[0, 0, 0, 1], &[0, 18, 0, 0, 0, 2]]);
+    let older = ApiVersions::parse(3, older.into()).expect("an error");
+    assert_eq!((older.error, older.ranges.len()), (UNSUPPORTED_VERSION, 0));
+}
+
+#[test]
+fn logins_are_asked_for_and_answers_read() {
+    let handshake = SaslHandshake { mechanism: "PLAIN" };
+    assert_eq!(encoded(&handshake, 1), [0, 5, b'P', b'L', b'A', b'I', b'N']);
+    let answer = bytes(&[&[0, 33], &[0, 0, 0, 1], &[0, 2, b'a', b'b']]);
+    let answer = parsed::<SaslHandshake>(1, &answer);
+    assert_eq!((answer.error, answer.mechanisms), (33, vec!["ab".to_owned()]));
+    let token = SaslAuthenticate { token: vec![7, 8].into() };
+    assert_eq!(encoded(&token, 0), [0, 0, 0, 2, 7, 8]);
+    assert_eq!(encoded(&token, 2), [3, 7, 8, 0]);
+    assert_eq!(format!("{token:?}"), "SaslAuthenticate(..)");
+    // Error, message, token; from version 1 on how long it holds, from version 2 on tags.
+    let v0 = parsed::<SaslAuthenticate>(0, &[0, 58, 0, 1, b'x', 0, 0, 0, 0]);
+    assert_eq!((v0.error, v0.message.as_deref()), (58, Some("x")));
+    let v1 = bytes(&[&[0, 0], &[0xff, 0xff], &[0, 0, 0, 1, 9], &[0; 8]]);
+    assert_eq!(parsed::<SaslAuthenticate>(1, &v1).token, [9].as_slice());
+    let v2 = parsed::<SaslAuthenticate>(2, &bytes(&[&[0, 0], &[0], &[2, 9], &[0; 8], &[0]]));
+    assert_eq!((v2.message, v2.token), (None, Bytes::from_static(&[9])));
+}

@@ -3,6 +3,7 @@
 
 mod answers;
 mod batches;
+mod bounds;
 mod changes;
 mod codes;
 mod cuts;
