@@ -6,14 +6,14 @@ import os
 import re
 
 import pytest
-from confluent_kafka.admin import NewPartitions
 from harness import consume
+from harness.changes import add_partitions, delete_records, make_anew, told
 from harness.ledger import Ledger
 from harness.pipeline import Pipeline
 from harness.records import now_ms, send_small
-from harness.tidegate import DONE_BUT, Tidegate
+from harness.tidegate import DONE_BUT, USAGE, Tidegate
 from harness.wait import until
-from test_loss import delete_records
+from test_during import Moment, run_with
 from test_semantics import opened, transaction
 from test_times import MINUTE_MS, ranges, rfc3339, send_by_minutes
 from test_transactions import markers_visible
@@ -70,10 +70,7 @@ def test_a_topic_made_anew_stops(ledger, topic, pipeline, broker):
     both = [pipeline([name], on_data_loss=policy) for policy in POLICIES]
     for made in both:
         assert made.catch_up().rows == 10
-    broker.admin.delete_topics([name])[name].result(30)
-    until("the topic is gone", lambda: name not in broker.admin.list_topics(timeout=10).topics)
-    broker.create_topics([name])
-    send_small(Ledger(broker), name, 0, 25)
+    send_small(make_anew(broker, name), name, 0, 25)
     for made in both:
         assert states(made) == {0: "stopped"}
         made.check(ledger)
@@ -105,6 +102,25 @@ def test_a_log_that_was_cut_back_stops(grown: int, tidegate: Tidegate, tmp_path,
         made.check(ledger)
 
 
+def test_a_log_that_changes_under_a_run_is_told(ledger, topic, pipeline, broker):
+    """A log that changes while a run reads it is told, and nothing is published of it that was not
+    there to be read."""
+    anew, cut = topic(1, "anew"), topic(1, "cut")
+    for name in (anew, cut):
+        send_small(ledger, name, 0, 10)
+    made = pipeline([anew, cut], address=broker.counted_address)
+
+    def change() -> None:
+        send_small(make_anew(broker, anew), anew, 0, 25)
+        delete_records(broker, cut, 0, 4)
+
+    line = run_with(made, broker, Moment(("Fetch", 1), change))
+    assert (line["rows"], len(line["stopped"])) == (0, 2)
+    told(made, (anew, 0), "recreated", "created anew")
+    told(made, (cut, 0), "lost", "[0, 4)")
+    made.check(ledger, topics=[])
+
+
 def test_one_bad_topic_does_not_hold_up_the_others(ledger, topic, pipeline):
     """A topic that cannot be read does not hold up the others."""
     name = topic()
@@ -128,19 +144,30 @@ def test_start_is_decided_once(ledger, topic, pipeline):
     assert ranges(made) == {0: (10, 13)}
 
 
+def test_given_offsets_are_taken_at_their_word(ledger, topic, pipeline, broker):
+    """Offsets that `start` gives are taken at their word, or refused."""
+    name = topic(2)
+    for partition in (0, 1):
+        send_small(ledger, name, partition, 10)
+    delete_records(broker, name, 0, 4)
+    made = pipeline([name], start={name: {"1": 11, "2": 0}}, on_data_loss="skip")
+    for wrong in (f"start.{name}.1", f"start.{name}.2"):
+        assert wrong in made.run(code=USAGE).err
+    made.set(start={name: {"0": 3, "1": 8}})
+    line = made.one_run(code=DONE_BUT)
+    assert (line["rows"], len(line["losses"])) == (6 + 2, 1)
+    assert made.books().losses() == {(name, 0): [(3, 4)]}
+    made.books().check()
+
+
 def test_what_appears_later_is_read_from_its_beginning(ledger, topic, pipeline, broker):
     """Partitions and topics that appear later are read from their first record."""
     name = topic()
     send_small(ledger, name, 0, 5)
     made = pipeline({"pattern": f"{re.escape(name)}.*"}, start="latest")
     assert made.one_run()["rows"] == 0
-    broker.admin.create_partitions([NewPartitions(name, 2)])[name].result(30)
-    until(
-        "two partitions", lambda: len(broker.admin.list_topics(name).topics[name].partitions) == 2
-    )
+    late = add_partitions(broker, name, 2)
     broker.create_topics([f"{name}-later"])
-    # A producer that was there before does not know of the new partition yet.
-    late = Ledger(broker)
     send_small(late, name, 1, 6)
     send_small(late, f"{name}-later", 0, 7)
     assert made.catch_up().rows == 6 + 7

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from harness.changes import delete_topic, told
+from harness.ledger import Ledger
 from harness.records import send_small
 from harness.tidegate import DONE, DONE_BUT, FAILED
 
@@ -64,6 +66,78 @@ def test_r04_a_topic_that_is_not_there(ledger, topic, pipeline):
     if ended.code == DONE_BUT:
         assert ended.rows == 5
         made.check(ledger)
+
+
+def stopped(line: dict) -> list[tuple[str, int | None, str, str]]:
+    """Topic, partition, state and reason of all that is not read."""
+    return [
+        (one["topic"], one["partition"], one["state"], one["reason"]) for one in line["stopped"]
+    ]
+
+
+def test_r04_r09_a_topic_is_deleted_among_others(ledger, broker, pipeline):
+    """R04 R09: by name and by pattern: told once for the topic, with what to do, while the others
+    go on; a topic that comes back under its name is another one, and stops."""
+    names = ["among-a", "among-b"]
+    broker.create_topics(names, 2)
+    for name in names:
+        for partition in (0, 1):
+            send_small(ledger, name, partition, 5)
+    both = [pipeline(names), pipeline({"pattern": "among-.*"})]
+    for made in both:
+        assert made.catch_up().rows == 20
+    delete_topic(broker, "among-b")
+    send_small(ledger, "among-a", 0, 3)
+    for made in both:
+        line = made.one_run(code=DONE_BUT)
+        assert line["rows"] == 3
+        assert stopped(line) == [("among-b", None, "unobserved", "data_loss")]
+        cause = line["stopped"][0]["cause"]
+        assert "was deleted" in cause and "taken out of the spec's topics" in cause, cause
+        for verb in (made.status, made.plan):
+            assert "was deleted" in verb(code=DONE_BUT, as_json=False).out
+    broker.create_topics(["among-b"], 2)
+    send_small(Ledger(broker), "among-b", 0, 9)
+    send_small(ledger, "among-a", 1, 3)
+    for made in both:
+        line = made.one_run(code=DONE_BUT)
+        assert line["rows"] == 3
+        assert stopped(line) == [("among-b", p, "stopped", "recreated") for p in (0, 1)]
+        told(made, ("among-b", 0), "recreated", "created anew", "tidegate reset")
+        made.check(ledger, topics=names)
+    made = both[1].set(topics={"pattern": "among-.*", "exclude": "among-b"})
+    assert made.one_run()["outcome"] == "idle", "a topic that is taken out is nobody's business"
+
+
+def test_r08_a_named_topic_that_is_created_later(ledger, topic, broker, pipeline):
+    """R08 R04: named before it exists: told while it is missing, read from its first record when it
+    is there, with `latest` too, and whatever stood in it when it was first seen."""
+    name, later = topic(1), "named-before-it-is-there"
+    send_small(ledger, name, 0, 5)
+    made = pipeline([name, later], start="latest")
+    line = made.one_run(code=DONE_BUT)
+    assert line["rows"] == 0 and stopped(line) == [(later, None, "unobserved", "config")]
+    assert "create it, or correct the spec's topics" in line["stopped"][0]["cause"]
+    broker.create_topics([later], 2)
+    send_small(ledger, later, 0, 4)
+    send_small(ledger, name, 0, 2)
+    assert made.one_run()["rows"] == 4 + 2
+    assert made.one_run()["outcome"] == "idle"
+    assert made.books().checkpoint() == {(name, 0): 7, (later, 0): 4, (later, 1): 0}
+    made.books().check()
+
+
+def test_r08_a_pattern_that_matches_nothing_at_first(ledger, broker, pipeline):
+    """R08: the first run finds no topic at all; one that comes then has come later, and is read
+    from its first record, with `latest` too."""
+    made = pipeline({"pattern": "comes-to-match-.*"}, start="latest")
+    line = made.one_run()
+    assert (line["rows"], line["files"]) == (0, 0)
+    assert made.one_run()["outcome"] == "idle"
+    broker.create_topics(["comes-to-match-a"])
+    send_small(ledger, "comes-to-match-a", 0, 6)
+    assert made.one_run()["rows"] == 6
+    made.check(ledger)
 
 
 def test_a_table_folder_that_would_be_hidden(ledger, broker, pipeline):

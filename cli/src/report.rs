@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tidegate_core::documents::{CheckpointEntry, LeftOut, Loss, PartitionState, Why};
+use tidegate_core::ErrorKind;
+use tidegate_core::documents::{CheckpointEntry, LeftOut, Loss, Why};
 use tidegate_core::planning::Lag;
 use tidegate_core::spec::Spec;
-use tidegate_core::use_cases::{Committed, TickOutcome};
+use tidegate_core::use_cases::{Committed, TickOutcome, Unfinished};
 use tidegate_core::words::RunNumber;
 
 use crate::driver::Pass;
-use crate::exit::Exit;
 
 /// The outcome of a tick and what it started (design: "CLI").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -92,19 +92,22 @@ pub(crate) struct StoppedLine {
     pub(crate) topic: String,
     /// The partition; none: the whole topic.
     pub(crate) partition: Option<i32>,
-    /// `stopped`, `quarantined` or `unobserved`.
+    /// `stopped`, `quarantined`, `unobserved`, or `unread`: this run could not read it to its end.
     pub(crate) state: String,
+    /// Why, for programs: `lost`, `recreated`, `truncated`, or the kind of the error.
+    pub(crate) reason: Option<String>,
     /// Why, where, and what to do.
     pub(crate) cause: String,
 }
 
 impl StoppedLine {
-    /// An entry that is not fine; none if it is.
+    /// An entry that is stopped or quarantined; none for any other.
     pub(crate) fn of(entry: &CheckpointEntry) -> Option<Self> {
-        (entry.state != PartitionState::Fine).then(|| Self {
+        entry.state.is_amiss().then(|| Self {
             topic: entry.partition.topic.to_string(),
             partition: Some(entry.partition.partition),
             state: entry.state.name().to_owned(),
+            reason: entry.state.reason().map(str::to_owned),
             cause: entry.state.message().unwrap_or_default().to_owned(),
         })
     }
@@ -116,10 +119,31 @@ impl StoppedLine {
                 topic: left_out.topic.to_string(),
                 partition: left_out.partition,
                 state: "unobserved".to_owned(),
+                reason: Some(cause.kind.to_string()),
                 cause: cause.message.clone(),
             }),
             Why::Stopped | Why::Quarantined | Why::Batching | Why::Capped | Why::Table => None,
         }
+    }
+
+    /// A slice that met trouble; none if it only ran out of time, or its entry tells.
+    pub(crate) fn unread(unfinished: &Unfinished) -> Option<Self> {
+        let Unfinished { partition, reached, end, cause } = unfinished;
+        let told = match cause.kind {
+            ErrorKind::OutOfTime | ErrorKind::BadRecord | ErrorKind::Corrupt => true,
+            ErrorKind::Unavailable
+            | ErrorKind::Conflict
+            | ErrorKind::DataLoss
+            | ErrorKind::Denied
+            | ErrorKind::Config => false,
+        };
+        (!told).then(|| Self {
+            topic: partition.topic.to_string(),
+            partition: Some(partition.partition),
+            state: "unread".to_owned(),
+            reason: Some(cause.kind.to_string()),
+            cause: format!("it was read up to {reached} of {end}: {cause}"),
+        })
     }
 }
 
@@ -136,7 +160,11 @@ impl fmt::Display for StoppedLine {
         if let Some(partition) = self.partition {
             write!(f, "-{partition}")?;
         }
-        write!(f, " is {}: {}", self.state, self.cause)
+        write!(f, " is {}", self.state)?;
+        if let Some(reason) = &self.reason {
+            write!(f, " ({reason})")?;
+        }
+        write!(f, ": {}", self.cause)
     }
 }
 
@@ -169,13 +197,8 @@ impl RunLine {
             lag_after: done.map(|done| done.lag).or(lag),
             seconds: (pass.took.as_secs_f64() * 1000.0).round() / 1000.0,
             losses: done.map(losses).unwrap_or_default(),
-            stopped: stopped(pass),
+            stopped: stopped(spec, pass),
         }
-    }
-
-    /// How a process ends whose only run this is.
-    pub(crate) fn exit(&self) -> Exit {
-        if self.losses.is_empty() && self.stopped.is_empty() { Exit::Done } else { Exit::DoneBut }
     }
 }
 
@@ -192,12 +215,16 @@ fn losses(done: &Committed) -> Vec<LossLine> {
     done.losses.iter().map(LossLine::of).collect()
 }
 
-/// What is not read, as the checkpoint has it after the pass.
-fn stopped(pass: &Pass) -> Vec<StoppedLine> {
+/// What is not read, as the checkpoint has it after the pass. Topics that the spec no longer names
+/// are nobody's business.
+fn stopped(spec: &Spec, pass: &Pass) -> Vec<StoppedLine> {
     let before = pass.lag.iter().flat_map(|lag| &lag.entries);
     let after = pass.committed.iter().flat_map(|done| &done.entries);
     let entries: BTreeMap<_, _> = before.chain(after).map(|e| (&e.partition, e)).collect();
-    let mut lines: BTreeSet<_> = entries.into_values().filter_map(StoppedLine::of).collect();
+    let entries = entries.into_values().filter(|e| spec.topics.matches(&e.partition.topic));
+    let mut lines: BTreeSet<_> = entries.filter_map(StoppedLine::of).collect();
     lines.extend(pass.left_out.iter().filter_map(StoppedLine::unobserved));
+    let unfinished = pass.committed.iter().flat_map(|done| &done.unfinished);
+    lines.extend(unfinished.filter_map(StoppedLine::unread));
     lines.into_iter().collect()
 }

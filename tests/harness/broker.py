@@ -87,12 +87,14 @@ class Broker:
     """A broker with its folder. `address` is its own listener; what connects to
     `counted_address` is told to come back through `counted_port`, where a test may put a proxy."""
 
-    def __init__(self, folder: Path, session_ms: int = 30_000) -> None:
-        """`session_ms`: how long a broker that was killed is taken for alive. One that is to start
+    def __init__(self, folder: Path, session_ms: int = 30_000, **settings: object) -> None:
+        """`settings`: others than usual, with underscores for the dots of their names.
+        `session_ms`: how long a broker that was killed is taken for alive. One that is to start
         again must be short, or it waits for its former self; one that is not should be long: a
         disk that stalls for a second would take all partitions' leader away."""
         self.folder = folder
         self.session_ms = session_ms
+        self.others = {name.replace("_", "."): value for name, value in settings.items()}
         self.java = Java(libs())
         self.port, self.controller_port, self.behind_port, self.counted_port = free_ports(4)
         self.address = f"127.0.0.1:{self.port}"
@@ -109,22 +111,33 @@ class Broker:
     def settings(self) -> dict[str, Any]:
         """What stands in server.properties."""
         host = "127.0.0.1"
-        return SETTINGS | {
-            "log.dirs": self.folder / "data",
-            "broker.session.timeout.ms": self.session_ms,
-            "controller.quorum.voters": f"1@{host}:{self.controller_port}",
-            "listeners": f"PLAINTEXT://{host}:{self.port},COUNTED://{host}:{self.behind_port},"
-            f"CONTROLLER://{host}:{self.controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{host}:{self.port},"
-            f"COUNTED://{host}:{self.counted_port}",
-        }
+        usual = SETTINGS | self.others
+        controls = "controller" in str(usual["process.roles"])
+        return (
+            SETTINGS
+            | {
+                "log.dirs": self.folder / "data",
+                "broker.session.timeout.ms": self.session_ms,
+                "controller.quorum.voters": f"{usual['node.id']}@{host}:{self.controller_port}",
+                "listeners": f"PLAINTEXT://{host}:{self.port},COUNTED://{host}:{self.behind_port}"
+                + (f",CONTROLLER://{host}:{self.controller_port}" if controls else ""),
+                "advertised.listeners": f"PLAINTEXT://{host}:{self.port},"
+                f"COUNTED://{host}:{self.counted_port}",
+            }
+            | self.others
+        )
 
     def _write_folder(self) -> None:
         self.folder.mkdir(parents=True)
         data = self.folder / "data"
-        shutil.copytree(self.java.formatted, data)
-        (data / "meta.properties").write_text("version=1\ncluster.id=tests\nnode.id=1\n")
-        lines = [f"{name}={value}\n" for name, value in self.settings().items()]
+        settings = self.settings()
+        if "controller" in str(settings["process.roles"]):
+            shutil.copytree(self.java.formatted, data)
+        else:
+            data.mkdir()
+        node = settings["node.id"]
+        (data / "meta.properties").write_text(f"version=1\ncluster.id=tests\nnode.id={node}\n")
+        lines = [f"{name}={value}\n" for name, value in settings.items()]
         (self.folder / "server.properties").write_text("".join(lines))
 
     def start(self, command: list[str] | None = None) -> Broker:

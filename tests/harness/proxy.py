@@ -18,15 +18,22 @@ NAMES = {1: "Fetch", 2: "ListOffsets", 3: "Metadata", 18: "ApiVersions", 23: "Of
 class Proxy:
     """`requests`: API name -> how many; `connections`; `answered`: bytes that went to clients.
 
-    `on_answer` is called with `answered` before each piece of an answer is passed on.
+    `on_answer` is called with `answered` before each piece of an answer is passed on; `on_request`
+    with an API's name and how many requests of it there were, before the last of them is.
     """
 
-    def __init__(self, broker: Broker, on_answer: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        on_answer: Callable[[int], None] | None = None,
+        on_request: Callable[[str, int], None] | None = None,
+    ) -> None:
         self.broker = broker
         self.requests: Counter[str] = Counter()
         self.connections = 0
         self.answered = 0
         self._on_answer = on_answer
+        self._on_request = on_request
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", broker.counted_port))
@@ -70,8 +77,12 @@ class Proxy:
             (length,) = struct.unpack(">i", head)
             body = stream.read(length)
             (api,) = struct.unpack_from(">h", body)
+            name = NAMES.get(api, str(api))
             with self._lock:
-                self.requests[NAMES.get(api, str(api))] += 1
+                self.requests[name] += 1
+                count = self.requests[name]
+            if self._on_request:
+                self._on_request(name, count)
             server.sendall(head + body)
 
     def _answers(self, server: socket.socket, client: socket.socket) -> None:

@@ -15,7 +15,7 @@ use crate::deployment::Deployment;
 use crate::driver::{self, Embedded, Pass};
 use crate::exit::{Exit, Failure};
 use crate::progress::Progress;
-use crate::report::{Outcome, RunLine};
+use crate::report::{Outcome, RunLine, StoppedLine};
 use crate::table::RunTable;
 
 /// Copies what is new, once or until nothing is left. A run that was left open is finished
@@ -40,25 +40,32 @@ pub(crate) async fn run(
     let holder = ports.clock.random_id();
     let _hold = ports.state.hold(&spec.pipeline, holder, ports.deadline()).await?;
     let mut shown = Shown::new(json);
+    let mut judged_again = false;
     loop {
         let progress = Progress::on_terminal();
         let pass = driver::pass(&ports, &spec, holder, &progress).await;
         progress.end();
         let pass = pass?;
         shown.show(&RunLine::of(&spec, &pass), &pass);
-        if !goes_on(&pass, until_caught_up)? {
-            return Ok(shown.exit);
+        if !goes_on(&pass, until_caught_up, &mut judged_again)? {
+            return Ok(shown.exit());
         }
     }
 }
 
 /// Whether another pass is to follow.
-fn goes_on(pass: &Pass, until_caught_up: bool) -> Result<bool> {
+fn goes_on(pass: &Pass, until_caught_up: bool, judged_again: &mut bool) -> Result<bool> {
     let Some(done) = &pass.committed else { return Ok(false) };
     if !until_caught_up {
         return Ok(matches!(pass.outcome, TickOutcome::RolledForward { .. }));
     }
     if done.moved > 0 {
+        *judged_again = false;
+        return Ok(true);
+    }
+    // A log that changed while it was read: the next plan judges what became of it.
+    let changed = done.unfinished.iter().any(|slice| slice.cause.kind == ErrorKind::DataLoss);
+    if changed && !std::mem::replace(judged_again, true) {
         return Ok(true);
     }
     // A run that moved nothing is followed by others only if it had nothing to move.
@@ -82,12 +89,13 @@ struct Shown {
     json: bool,
     table: RunTable,
     told: BTreeSet<String>,
-    exit: Exit,
+    lost: bool,
+    stopped: bool,
 }
 
 impl Shown {
     fn new(json: bool) -> Self {
-        Self { json, table: RunTable::default(), told: BTreeSet::new(), exit: Exit::Done }
+        Self { json, table: RunTable::default(), told: BTreeSet::new(), lost: false, stopped: false }
     }
 
     fn show(&mut self, line: &RunLine, pass: &Pass) {
@@ -96,13 +104,17 @@ impl Shown {
         } else {
             self.table.add(line).iter().for_each(|line| say(line));
         }
-        if line.exit() == Exit::DoneBut {
-            self.exit = Exit::DoneBut;
-        }
+        self.lost |= !line.losses.is_empty();
+        self.stopped = !line.stopped.is_empty();
         let idle_after_work = line.outcome == Outcome::Idle && !self.told.is_empty();
         if !idle_after_work {
             self.warn(line, pass);
         }
+    }
+
+    /// How the process ends: with what was lost in any of its runs, and what is not read now.
+    fn exit(&self) -> Exit {
+        if self.lost || self.stopped { Exit::DoneBut } else { Exit::Done }
     }
 
     /// Tells what a table has no place for, once.
@@ -112,7 +124,9 @@ impl Shown {
         let tables = pass.left_out.iter().filter(|left_out| left_out.why == Why::Table);
         let tables = tables.map(|l| format!("topic {} is left out: {}", l.topic, l.message));
         let done = pass.committed.iter();
-        let unfinished = done.clone().flat_map(|done| &done.unfinished).map(|slice| {
+        let unfinished = done.clone().flat_map(|done| &done.unfinished);
+        let unfinished = unfinished.filter(|slice| StoppedLine::unread(slice).is_none());
+        let unfinished = unfinished.map(|slice| {
             format!(
                 "{} was read up to {} of {}: {}",
                 slice.partition, slice.reached, slice.end, slice.cause

@@ -64,7 +64,7 @@ struct TopicLine {
     /// The high watermarks; null if none is known.
     end: Option<i64>,
     lag: Option<Lag>,
-    /// Partitions that are stopped or quarantined.
+    /// Partitions that are not fine.
     stopped: u64,
 }
 

@@ -1,5 +1,6 @@
 //! The built binary, driven against a broker in this process.
 
+mod change;
 mod demo;
 mod kill;
 mod run;

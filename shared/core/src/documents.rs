@@ -20,8 +20,9 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 
 pub use checkpoint::{
-    Checkpoint, CheckpointEntry, CheckpointRef, PartitionState, Quarantine, StopCause,
+    Checkpoint, CheckpointEntry, CheckpointRef, EndFound, PartitionState, Quarantine, StopCause,
 };
+pub(crate) use checkpoint::UNRESOLVED;
 pub use head::{Head, LayoutRef, Lease, OpenRun};
 pub use layout::{CountedSlice, DataFile, FileSlice, Layout, SetAside};
 pub use manifest::{Manifest, ManifestEntry, ManifestFile, ManifestKind, ManifestSlice};

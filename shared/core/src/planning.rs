@@ -3,6 +3,7 @@
 //! [`judge`](judge::judge) decides per partition, `batching` per topic, `caps` how much each may
 //! give, `pack` which task reads it; [`plan`] puts them together.
 
+mod absent;
 mod batching;
 mod caps;
 mod compose;
@@ -12,6 +13,7 @@ mod lag;
 mod pack;
 #[cfg(test)]
 pub(crate) mod samples;
+mod start;
 
 pub use compose::{NewRun, PlannedRun, plan};
 pub use lag::{Lag, lag};

@@ -49,6 +49,21 @@ struct Pending {
     trouble: Option<Trouble>,
 }
 
+/// What was seen of a partition in the end.
+#[derive(Debug)]
+struct Done {
+    offsets: Result<PartitionOffsets, Cause>,
+    /// The leader epoch in which it has no leader.
+    vacant_epoch: Option<i32>,
+}
+
+impl Done {
+    fn failed(pending: &Pending) -> Self {
+        let vacant = pending.leader < 0 && pending.leader_epoch >= 0;
+        Self { offsets: Err(pending.cause()), vacant_epoch: vacant.then_some(pending.leader_epoch) }
+    }
+}
+
 /// See [`tidegate_core::ports::LogSource::observe`].
 pub(crate) async fn observe(
     session: &Arc<Session>,
@@ -73,7 +88,7 @@ struct Rounds {
     /// The topics' ids, as they were found.
     ids: BTreeMap<Arc<str>, TopicId>,
     pending: BTreeMap<TopicPartition, Pending>,
-    done: BTreeMap<TopicPartition, Result<PartitionOffsets, Cause>>,
+    done: BTreeMap<TopicPartition, Done>,
 }
 
 impl Rounds {
@@ -122,7 +137,7 @@ impl Rounds {
             self.refresh(deadline).await;
         }
         for (partition, pending) in std::mem::take(&mut self.pending) {
-            self.done.insert(partition, Err(pending.cause()));
+            self.done.insert(partition, Done::failed(&pending));
         }
     }
 
@@ -157,7 +172,7 @@ impl Rounds {
         match answer {
             Ok(offsets) => {
                 self.pending.remove(&partition);
-                self.done.insert(partition, Ok(offsets));
+                self.done.insert(partition, Done { offsets: Ok(offsets), vacant_epoch: None });
             }
             Err(trouble) => {
                 if let Some(pending) = self.pending.get_mut(&partition) {
@@ -169,7 +184,7 @@ impl Rounds {
 
     fn settle_what_nothing_helps(&mut self) {
         let hopeless = self.pending.extract_if(.., |_, pending| pending.is_hopeless());
-        self.done.extend(hopeless.map(|(partition, pending)| (partition, Err(pending.cause()))));
+        self.done.extend(hopeless.map(|(partition, p)| (partition, Done::failed(&p))));
     }
 
     /// Who leads the partitions that are left?
@@ -211,17 +226,19 @@ impl Rounds {
             kind: ErrorKind::Unavailable,
             message: format!("topic {topic} was deleted and created anew while it was looked at"),
         };
+        let changed = || Done { offsets: Err(cause.clone()), vacant_epoch: None };
         let pending = self.pending.extract_if(.., |partition, _| partition.topic == *topic);
-        self.done.extend(pending.map(|(partition, _)| (partition, Err(cause.clone()))));
+        self.done.extend(pending.map(|(partition, _)| (partition, changed())));
         let done = self.done.iter_mut().filter(|(partition, _)| partition.topic == *topic);
-        done.for_each(|(_, offsets)| *offsets = Err(cause.clone()));
+        done.for_each(|(_, done)| *done = changed());
     }
 
     fn into_observation(self, found: Found) -> Observation {
         let ids = self.ids;
-        let partitions = self.done.into_iter().map(|(partition, offsets)| {
+        let partitions = self.done.into_iter().map(|(partition, done)| {
             let topic_id = ids.get(&partition.topic).copied();
-            ObservedPartition { partition, topic_id, offsets }
+            let Done { offsets, vacant_epoch } = done;
+            ObservedPartition { partition, topic_id, offsets, vacant_epoch }
         });
         Observation {
             cluster_id: found.cluster_id,

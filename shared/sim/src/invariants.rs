@@ -33,6 +33,9 @@ pub(crate) struct Watch {
     /// Whether the pipeline starts at the log start, so that nothing that stands is passed over.
     pub(crate) from_earliest: bool,
     pub(crate) violations: Vec<String>,
+    /// Otherwise: where each log ended when the first run was opened. What came behind is to be
+    /// published.
+    pub(crate) begun: BTreeMap<(TopicId, i32), i64>,
     /// Every row in a data file: its record's number and the file.
     pub(crate) published: BTreeMap<(TopicId, i32, i64), (u64, RunNumber)>,
     /// First content of every object that may not change.
@@ -59,10 +62,11 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(isolation: Isolation) -> Self {
+    pub(crate) fn new(isolation: Isolation, from_earliest: bool) -> Self {
         Self {
             isolation,
-            from_earliest: true,
+            from_earliest,
+            begun: BTreeMap::new(),
             violations: Vec::new(),
             published: BTreeMap::new(),
             first: BTreeMap::new(),

@@ -91,6 +91,11 @@ impl Scenario {
         }
     }
 
+    /// Whether it starts at the log start.
+    pub(crate) fn from_earliest(&self) -> bool {
+        self.spec.get("start").is_none()
+    }
+
     /// Creates the topics and what they hold at the beginning.
     pub(crate) fn begin(&self, world: &World, rng: &mut Rng) {
         world.with(|state| {

@@ -65,6 +65,7 @@ impl<'a> Course<'a> {
             faults: replay.faults.clone(),
             sabotage: replay.sabotage,
             isolation: scenario.isolation(),
+            from_earliest: scenario.from_earliest(),
             knows_holders: scenario.knows_holders,
             stream: rng.per_mille(500),
             deadlines: rng.per_mille(500),

@@ -30,6 +30,8 @@ pub struct Settings {
     pub sabotage: Option<Sabotage>,
     /// How the pipeline reads: what the invariants take as visible.
     pub isolation: Isolation,
+    /// Whether the pipeline starts at the log start, so that nothing that stands is passed over.
+    pub from_earliest: bool,
     /// Whether the store knows if a holder lives, as a directory does.
     pub knows_holders: bool,
     /// Whether the store starts the finalizer when the last task is marked, as a stream does.
@@ -53,6 +55,7 @@ impl Default for Settings {
             faults: FaultPlan::none(),
             sabotage: None,
             isolation: Isolation::ReadCommitted,
+            from_earliest: true,
             knows_holders: false,
             stream: true,
             deadlines: true,
@@ -144,7 +147,7 @@ impl World {
             objects: Objects::default(),
             mail: Mail::new(Rng::stream(settings.seed, 2)),
             late: Vec::new(),
-            watch: Watch::new(settings.isolation),
+            watch: Watch::new(settings.isolation, settings.from_earliest),
             backup: None,
             trace: Vec::new(),
             digest: 0xcbf2_9ce4_8422_2325,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tidegate_core::documents::{self, CheckpointEntry, Head, LeftOut, Plan, PlannedEnd};
 use tidegate_core::planning::{Lag, lag};
 use tidegate_core::ports::{Clock, Document, StateStore};
+use tidegate_core::spec::Spec;
 use tidegate_core::spec::units::time_text;
 use tidegate_core::time::Millis;
 use tidegate_core::use_cases::{load_checkpoint, load_head};
@@ -53,7 +54,7 @@ pub(super) async fn gather(at: &Deployment) -> Result<Shown, Failure> {
         pipeline,
         topics: topic_lines(&partitions),
         partitions,
-        stopped: stopped(&known),
+        stopped: stopped(&at.spec, &known),
         runs: runs::last(at, last_run).await?,
     })
 }
@@ -120,7 +121,7 @@ fn partition_lines(known: &Known, now: Millis) -> Vec<PartitionLine> {
         PartitionLine {
             topic: partition.topic.to_string(),
             partition: partition.partition,
-            committed: entry.map(|entry| entry.offset),
+            committed: entry.and_then(|entry| entry.position()),
             end: end.map(|end| end.end),
             high_watermark: end.map(|end| end.high_watermark),
             log_start: end.map(|end| end.log_start),
@@ -153,9 +154,10 @@ fn topic_lines(partitions: &[PartitionLine]) -> Vec<TopicLine> {
     topics
 }
 
-/// Partitions that are not fine, and what could not be observed.
-fn stopped(known: &Known) -> Vec<StoppedLine> {
-    let mut lines: Vec<_> = known.entries.iter().filter_map(StoppedLine::of).collect();
+/// Partitions of the spec's topics that are not fine, and what could not be observed.
+fn stopped(spec: &Spec, known: &Known) -> Vec<StoppedLine> {
+    let entries = known.entries.iter().filter(|e| spec.topics.matches(&e.partition.topic));
+    let mut lines: Vec<_> = entries.filter_map(StoppedLine::of).collect();
     lines.extend(known.left_out.iter().filter_map(StoppedLine::unobserved));
     lines.sort();
     lines

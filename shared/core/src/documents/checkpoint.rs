@@ -1,11 +1,12 @@
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::ports::Cause;
 use crate::time::Millis;
 use crate::words::{PipelineName, RandomId, RunNumber, TopicId, TopicPartition};
+
+/// The state of a partition whose entry says nothing of its position yet, as manifests show it.
+pub(crate) const UNRESOLVED: &str = "unresolved";
 
 /// A checkpoint, by name and content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +68,8 @@ pub struct CheckpointEntry {
     pub topic_id: Option<TopicId>,
     /// The next offset to read.
     pub offset: i64,
-    /// Leader epoch of the batch that holds or follows offset - 1; −1 if unknown.
+    /// Leader epoch of the batch that holds or follows offset - 1, or of the leader when it began
+    /// there; −1 if unknown.
     pub leader_epoch: i32,
     /// Timestamp of the last record read that had one.
     pub last_timestamp: Option<Millis>,
@@ -75,12 +77,54 @@ pub struct CheckpointEntry {
     pub mean_bytes: Option<u64>,
     /// When the run that read it last was planned.
     pub last_read: Option<Millis>,
+    /// When the last run that tried to read it and crossed nothing was planned; none if it
+    /// crossed something since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_tried: Option<Millis>,
+    /// Where the spec's `end` falls, once a record was seen there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<EndFound>,
     /// Whether it is read.
     #[serde(flatten)]
     pub state: PartitionState,
     /// Whether no manifest has told of this entry's last change yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub untold: bool,
+}
+
+impl CheckpointEntry {
+    /// When it last had its turn, whatever came of it: the longest waiting are served first.
+    pub fn last_served(&self) -> Option<Millis> {
+        self.last_read.max(self.last_tried)
+    }
+
+    /// The next offset to read; none while it is not known where the partition begins.
+    pub fn position(&self) -> Option<i64> {
+        match self.state {
+            PartitionState::Unresolved { .. } => None,
+            PartitionState::Fine
+            | PartitionState::Quarantined(_)
+            | PartitionState::Stopped { .. } => Some(self.offset),
+        }
+    }
+
+    /// Whether it says anything to those who read manifests that `before` does not.
+    pub fn tells_more_than(&self, before: Option<&Self>) -> bool {
+        let told = |entry: &Self| {
+            (entry.topic_id, entry.offset, entry.leader_epoch, entry.state.clone())
+        };
+        before.map(told) != Some(told(self))
+    }
+}
+
+/// Where a spec's `end` falls in a partition. Kept, since retention and compaction may take the
+/// record that decided it: what lies behind stays behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndFound {
+    /// The spec's `end`.
+    pub time: Millis,
+    /// The first offset whose record has that time or a later one.
+    pub offset: i64,
 }
 
 /// Whether a partition is read.
@@ -91,6 +135,14 @@ pub enum PartitionState {
     Fine,
     /// Seldom, until it succeeds once.
     Quarantined(Quarantine),
+    /// Not yet: it could not be observed at the first run, whose `start` holds for it.
+    Unresolved {
+        /// It begins where the entry's leader epoch ends, or, if that is unknown, at its first
+        /// record with this timestamp or a later one; without, at the entry's offset, which the
+        /// spec gave.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Millis>,
+    },
     /// No, until an operator decides.
     Stopped {
         /// Why.
@@ -126,11 +178,12 @@ pub enum StopCause {
 }
 
 impl PartitionState {
-    /// The state as a manifest shows it: `fine`, `quarantined`, `stopped`.
+    /// The state as a manifest shows it: `fine`, `quarantined`, `unresolved`, `stopped`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Fine => "fine",
             Self::Quarantined(_) => "quarantined",
+            Self::Unresolved { .. } => UNRESOLVED,
             Self::Stopped { .. } => "stopped",
         }
     }
@@ -140,18 +193,37 @@ impl PartitionState {
         match self {
             Self::Fine => None,
             Self::Quarantined(quarantine) => Some(&quarantine.cause.message),
+            Self::Unresolved { .. } => Some(
+                "it could not be observed at the first run: it begins where `start` said, once \
+                 it can be",
+            ),
             Self::Stopped { message, .. } => Some(message),
         }
     }
+
+    /// Why it is not fine, for programs: what stopped it, or the kind of what failed.
+    pub fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Fine | Self::Unresolved { .. } => None,
+            Self::Quarantined(quarantine) => Some(quarantine.cause.kind.as_str()),
+            Self::Stopped { stop, .. } => Some(stop.as_str()),
+        }
+    }
+
+    /// Whether it is one that operators are told of.
+    pub fn is_amiss(&self) -> bool {
+        matches!(self, Self::Quarantined(_) | Self::Stopped { .. })
+    }
 }
 
-impl fmt::Display for StopCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Lost => "records lost",
-            Self::Recreated => "topic recreated",
-            Self::Truncated => "log truncated",
-        })
+impl StopCause {
+    /// The cause as it stands in documents and in what is shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Recreated => "recreated",
+            Self::Truncated => "truncated",
+        }
     }
 }
 
@@ -169,6 +241,8 @@ mod tests {
             last_timestamp: None,
             mean_bytes: Some(100),
             last_read: Some(Millis(7)),
+            last_tried: None,
+            end: None,
             state: PartitionState::Stopped {
                 stop: StopCause::Lost,
                 message: "offsets [3, 5) are gone".to_owned(),

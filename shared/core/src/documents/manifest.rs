@@ -82,9 +82,14 @@ pub struct ManifestEntry {
     pub offset: i64,
     /// Leader epoch of the batch that holds or follows offset - 1; −1 if unknown.
     pub leader_epoch: i32,
-    /// `fine`, `quarantined` or `stopped`.
+    /// `fine`, `quarantined`, `stopped`, or `unresolved`: it could not be observed at the first
+    /// run, and its offset means nothing yet.
     pub state: String,
-    /// Why, if it is not fine.
+    /// Why, if it is not fine, for programs: `lost`, `recreated` or `truncated` if it is stopped,
+    /// the kind of the error if it is quarantined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The same in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
 }
@@ -153,6 +158,7 @@ impl ManifestEntry {
             offset: entry.offset,
             leader_epoch: entry.leader_epoch,
             state: entry.state.name().to_owned(),
+            reason: entry.state.reason().map(str::to_owned),
             cause: entry.state.message().map(str::to_owned),
         }
     }

@@ -44,6 +44,8 @@ fn entry(state: PartitionState) -> CheckpointEntry {
         last_timestamp: Some(Millis(1_790_000_000_000)),
         mean_bytes: Some(645),
         last_read: Some(Millis(1_790_000_060_000)),
+        last_tried: None,
+        end: None,
         state,
         untold: false,
     }
@@ -161,6 +163,18 @@ fn the_checkpoint_is_read_as_it_was_written() {
         entries: states().to_vec(),
     };
     golden(&checkpoint, include_str!("golden/checkpoint-1.json"));
+    let found = EndFound { time: Millis(1_790_000_000_000), offset: 1_100 };
+    let unresolved = |from| PartitionState::Unresolved { from };
+    let entries = vec![
+        entry(unresolved(None)),
+        entry(unresolved(Some(Millis(1_790_000_000_000)))),
+        CheckpointEntry {
+            last_tried: Some(Millis(1_790_000_070_000)),
+            end: Some(found),
+            ..entry(PartitionState::Fine)
+        },
+    ];
+    golden(&Checkpoint { entries, ..checkpoint }, include_str!("golden/checkpoint-1-starts.json"));
 }
 
 #[test]

@@ -27,11 +27,14 @@ pub fn settle(plan: &Plan, base: &Checkpoint, results: &[TaskResult]) -> Settled
     let moves = counted.partitions.values().any(|partition| !partition.slices.is_empty());
     let mut entries = entries::changed(plan, base, &counted);
     let all_abandoned = !results.is_empty() && results.iter().all(|r| r.output.abandoned.is_some());
-    let tells = !entries.is_empty() && !all_abandoned;
+    let told_of = |entry: &CheckpointEntry| entry.tells_more_than(base.entry(&entry.partition));
+    let tells = entries.iter().any(told_of) && !all_abandoned;
     if moves || tells || !plan.losses.is_empty() {
         return Settled::NeedsLayout;
     }
-    entries.iter_mut().for_each(|entry| entry.untold = true);
+    for entry in &mut entries {
+        entry.untold |= told_of(entry);
+    }
     Settled::Nothing { entries }
 }
 

@@ -43,10 +43,12 @@ fn after(plan: &Plan, before: &CheckpointEntry, result: &PartitionResult) -> Che
         let bytes: u64 = result.slices.iter().map(|slice| slice.payload_bytes).sum();
         entry.mean_bytes = Some((bytes / offsets.max(1)).max(1));
         entry.last_read = Some(plan.planned_at);
+        entry.last_tried = None;
+    } else if result.cause.is_some() {
+        entry.last_tried = Some(plan.planned_at);
     }
     match result.cause.as_ref().filter(|cause| is_own(cause, result)) {
         Some(cause) => {
-            entry.last_read = Some(plan.planned_at);
             entry.state = PartitionState::Quarantined(quarantine(plan, before, cause));
         }
         None if result.last.is_some() => entry.state = PartitionState::Fine,
@@ -73,7 +75,9 @@ fn is_own(cause: &Cause, result: &PartitionResult) -> bool {
 fn quarantine(plan: &Plan, before: &CheckpointEntry, cause: &Cause) -> Quarantine {
     let failures = match &before.state {
         PartitionState::Quarantined(quarantine) => quarantine.failures.saturating_add(1),
-        PartitionState::Fine | PartitionState::Stopped { .. } => 1,
+        PartitionState::Fine
+        | PartitionState::Unresolved { .. }
+        | PartitionState::Stopped { .. } => 1,
     };
     let factor = 1 << (failures - 1).min(DOUBLINGS_MAX);
     Quarantine {

@@ -224,7 +224,17 @@ fn rows_of_a_partition_stay_in_offset_order_across_staged_files() {
 #[test]
 fn a_run_that_moves_nothing_and_tells_nothing_needs_no_layout() {
     let nothing = [abandoned(0, vec![slice(0, 0, 5, true)], ErrorKind::Denied)];
-    assert_eq!(settle(&plan(1), &base(), &nothing), Settled::Nothing { entries: Vec::new() });
+    let Settled::Nothing { entries } = settle(&plan(1), &base(), &nothing) else {
+        panic!("nothing moved")
+    };
+    // That it was tried is kept, for those who wait longer, and is nobody else's business.
+    assert_eq!(entries[0].last_tried, Some(Millis(1_000)));
+    assert!(!entries[0].untold);
+    let mut part = result(0, vec![slice(0, 0, 5, true)], &[0]);
+    part.output.slices[0].cause =
+        Some(Cause { kind: ErrorKind::Denied, message: "no right".to_owned() });
+    let denied = settle(&plan(1), &base(), &[part]);
+    assert!(matches!(denied, Settled::Nothing { entries } if entries[0].last_tried.is_some()));
     let moved = [result(0, vec![slice(0, 0, 5, true)], &[1])];
     assert_eq!(settle(&plan(1), &base(), &moved), Settled::NeedsLayout);
 }
@@ -266,9 +276,11 @@ fn a_bad_record_quarantines_its_partition_until_it_succeeds_once() {
     let entries = entries::changed(&plan(1), &base, &count(&[again]));
     let PartitionState::Quarantined(quarantine) = &entries[0].state else { panic!("quarantined") };
     assert_eq!((quarantine.failures, quarantine.retry_run), (2, RunNumber(4)));
+    assert_eq!(entries[0].last_tried, Some(Millis(1_000)));
+    let base = checkpoint(entries);
     let fine = [result(0, vec![slice(0, 4, 5, true)], &[5])];
     let entries = entries::changed(&plan(1), &base, &count(&fine));
-    assert_eq!(entries[0].state, PartitionState::Fine);
+    assert_eq!((&entries[0].state, entries[0].last_tried), (&PartitionState::Fine, None));
 }
 
 #[test]
@@ -281,7 +293,9 @@ fn only_a_cause_of_its_own_quarantines_a_partition() {
     ] {
         let results = [abandoned(0, vec![slice(0, 0, 5, true)], kind)];
         let entries = entries::changed(&plan(1), &base(), &count(&results));
-        assert_eq!(!entries.is_empty(), own, "{kind}");
+        let quarantined = matches!(entries[0].state, PartitionState::Quarantined(_));
+        assert_eq!(quarantined, own, "{kind}");
+        assert_eq!((entries[0].last_read, entries[0].last_tried), (None, Some(Millis(1_000))));
     }
     // Time that ran out in the middle is no fault of the partition.
     let mut late = result(0, vec![slice(0, 0, 10, true)], &[4]);

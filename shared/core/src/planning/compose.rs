@@ -1,7 +1,9 @@
 //! A run's plan, from what was observed.
 
+use super::absent;
 use super::draft::{Draft, smallest_slice};
 use super::judge::{Case, judge};
+use super::start;
 use crate::documents::{Checkpoint, CheckpointRef, FORMAT, PartitionState, Plan, Task};
 use crate::error::Result;
 use crate::ports::Observation;
@@ -33,12 +35,16 @@ pub struct PlannedRun {
     pub tasks: Vec<Task>,
     /// The tasks that read a quarantined partition.
     pub quarantined: Vec<u32>,
+    /// Whether it is the first run, and what it finds to be there decides where partitions
+    /// begin.
+    pub(super) decides_starts: bool,
 }
 
 impl PlannedRun {
-    /// Whether there is anything to do: something to read, or an entry to make or change.
+    /// Whether there is nothing to do: nothing to read, no entry to make or change, and no first
+    /// run to be remembered.
     pub fn is_idle(&self) -> bool {
-        self.tasks.is_empty() && self.plan.entries.is_empty()
+        self.tasks.is_empty() && self.plan.entries.is_empty() && !self.decides_starts
     }
 }
 
@@ -49,18 +55,22 @@ pub fn plan(
     seen: &Observation,
     new: &NewRun,
 ) -> Result<PlannedRun> {
-    let mut draft = Draft::default();
+    let first_run = new.base.is_none();
+    let kept = if first_run { start::keep_of_missing(spec, seen) } else { Vec::new() };
+    if first_run {
+        start::check(spec, seen)?;
+    }
+    let mut draft = Draft::new(absent::absent(spec, checkpoint, seen), kept);
     let mut candidates = Vec::new();
-    draft.missing_topics(seen);
-    draft.vanished(spec, checkpoint, seen);
     for observed in &seen.partitions {
         let judged = judge(Case {
             spec,
-            first_run: new.base.is_none(),
+            now: new.now,
+            first_run,
             same_cluster: checkpoint.cluster_id == seen.cluster_id,
             entry: checkpoint.entry(&observed.partition),
             observed,
-        })?;
+        });
         candidates.extend(draft.take(spec, judged));
     }
     let candidates = draft.without_waiting(spec, checkpoint, new.now, candidates);

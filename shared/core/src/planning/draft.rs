@@ -12,9 +12,8 @@ use crate::documents::{
     self, Checkpoint, CheckpointEntry, FORMAT, LeftOut, Loss, PartitionState, Plan, PlannedEnd,
     PlannedSlice, Task, Why,
 };
-use crate::error::ErrorKind;
-use crate::ports::{Cause, Observation};
-use crate::spec::Spec;
+use crate::ports::Observation;
+use crate::spec::{Spec, Start};
 use crate::time::Millis;
 use crate::words::OffsetRange;
 
@@ -33,6 +32,11 @@ impl Candidate {
     fn mean_bytes(&self) -> u64 {
         self.entry.mean_bytes.unwrap_or(super::MEAN_BYTES_UNKNOWN).max(1)
     }
+
+    /// Whether the last run that tried to read it got nothing.
+    fn failed(&self) -> bool {
+        self.entry.last_tried.is_some()
+    }
 }
 
 /// What a plan is made of beside its tasks.
@@ -46,35 +50,9 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub(super) fn missing_topics(&mut self, seen: &Observation) {
-        self.left_out.extend(seen.topics_missing.iter().map(|(topic, cause)| LeftOut {
-            topic: Arc::from(topic.as_str()),
-            partition: None,
-            why: Why::Unobserved(cause.clone()),
-            message: cause.message.clone(),
-        }));
-    }
-
-    /// Leaves out what the checkpoint knows and Kafka no longer does.
-    pub(super) fn vanished(&mut self, spec: &Spec, checkpoint: &Checkpoint, seen: &Observation) {
-        let there: BTreeSet<_> = seen.partitions.iter().map(|p| &p.partition).collect();
-        let missing: BTreeSet<&str> =
-            seen.topics_missing.iter().map(|(topic, _)| topic.as_str()).collect();
-        for entry in &checkpoint.entries {
-            let partition = &entry.partition;
-            let told = there.contains(partition) || missing.contains(&*partition.topic);
-            if told || !spec.topics.matches(&partition.topic) {
-                continue;
-            }
-            let message = format!(
-                "{partition} is no longer there: its checkpoint is {}, and what came behind it \
-                 is lost",
-                entry.offset
-            );
-            let cause = Cause { kind: ErrorKind::DataLoss, message: message.clone() };
-            let (topic, index) = (&partition.topic, Some(partition.partition));
-            self.leave_out(topic, index, Why::Unobserved(cause), &message);
-        }
+    /// A draft that leaves these out, and keeps these entries, whatever else there is.
+    pub(super) fn new(left_out: Vec<LeftOut>, entries: Vec<CheckpointEntry>) -> Self {
+        Self { left_out, entries, ..Self::default() }
     }
 
     /// Takes what a judgement says; answers the partition if there is something to read.
@@ -158,7 +136,7 @@ impl Draft {
         mut quarantined: Vec<Candidate>,
     ) -> Vec<Candidate> {
         let places = usize::try_from(spec.limits.readers / 4).unwrap_or(usize::MAX).max(1);
-        quarantined.sort_by_key(|c| c.entry.last_read);
+        quarantined.sort_by_key(|c| c.entry.last_served());
         let mut due = Vec::new();
         for candidate in quarantined {
             let PartitionState::Quarantined(quarantine) = &candidate.entry.state else { continue };
@@ -186,11 +164,16 @@ impl Draft {
         readers: usize,
     ) -> Vec<Vec<PlannedSlice>> {
         candidates.sort_by(|a, b| {
-            let key = |c: &Candidate| (c.entry.last_read, c.entry.last_timestamp);
+            let key = |c: &Candidate| (c.entry.last_served(), c.entry.last_timestamp);
             key(a).cmp(&key(b)).then_with(|| a.entry.partition.cmp(&b.entry.partition))
         });
-        let demand =
-            |c: &Candidate| Demand { offsets: c.pending.count(), mean_bytes: c.mean_bytes() };
+        // What gave nothing when it was tried last must not take the others' share: one offset
+        // shows whether it does now.
+        let all_failed = candidates.iter().all(Candidate::failed);
+        let demand = |c: &Candidate| Demand {
+            offsets: if c.failed() && !all_failed { 1 } else { c.pending.count() },
+            mean_bytes: c.mean_bytes(),
+        };
         let demands: Vec<_> = candidates.iter().map(demand).collect();
         let shares = caps::shares(&spec.limits, &demands);
         let served: Vec<(Candidate, Share)> = candidates
@@ -294,7 +277,8 @@ impl Draft {
             ends: self.ends,
             left_out: self.left_out,
         };
-        PlannedRun { plan, tasks, quarantined }
+        let decides_starts = new.base.is_none() && spec.start != Start::Earliest;
+        PlannedRun { plan, tasks, quarantined, decides_starts }
     }
 }
 

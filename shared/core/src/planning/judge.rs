@@ -2,19 +2,23 @@
 
 use std::sync::Arc;
 
+use super::start::{self, readable_end};
 use crate::documents::{
-    CheckpointEntry, LeftOut, Loss, PartitionState, PlannedEnd, StopCause, Why,
+    CheckpointEntry, EndFound, LeftOut, Loss, PartitionState, PlannedEnd, StopCause, Why,
 };
-use crate::error::{Error, Result};
-use crate::ports::{ObservedPartition, PartitionOffsets};
-use crate::spec::{OnDataLoss, Spec, Start};
-use crate::words::{Isolation, OffsetRange, TopicId};
+use crate::error::ErrorKind;
+use crate::ports::{Cause, ObservedPartition, PartitionOffsets};
+use crate::spec::{OnDataLoss, Spec};
+use crate::time::Millis;
+use crate::words::{OffsetRange, TopicId};
 
 /// What the judgement of a partition rests on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Case<'a> {
     /// The spec.
     pub spec: &'a Spec,
+    /// Now.
+    pub now: Millis,
     /// Whether the pipeline has no checkpoint yet: only then does `start` count.
     pub first_run: bool,
     /// Whether the cluster is the one that the checkpoint knows.
@@ -49,31 +53,63 @@ pub(super) struct Standing {
     pub leader_epoch: i32,
 }
 
-/// Judges a partition. `Config` if the spec's `start` asks for what is not there.
-pub(super) fn judge(case: Case<'_>) -> Result<Judged> {
+/// Judges a partition.
+pub(super) fn judge(case: Case<'_>) -> Judged {
     let observed = case.observed;
     let offsets = match &observed.offsets {
         Ok(offsets) => *offsets,
-        Err(cause) => {
-            let why = Why::Unobserved(cause.clone());
-            let standing = Err(left_out(observed, why, cause.message.clone()));
-            let entry = case.entry.cloned();
-            return Ok(Judged { entry, changed: false, loss: None, end: None, standing });
-        }
+        Err(cause) => return unobserved(case, cause),
     };
-    let end = planned_end(case.spec, observed, offsets);
+    let end = planned_end(case, offsets);
     let Some(known) = case.entry else {
-        let entry = new_entry(case, offsets)?;
-        return Ok(go_on(case, entry, true, offsets, end));
+        return go_on(case, start::begin(case, offsets), true, offsets, end);
     };
-    if let PartitionState::Stopped { stop, message } = &known.state
-        && !goes_on_again(case, known, *stop)
-    {
-        let standing = Err(left_out(observed, Why::Stopped, message.clone()));
-        let entry = Some(known.clone());
-        return Ok(Judged { entry, changed: false, loss: None, end: Some(end), standing });
+    match &known.state {
+        PartitionState::Stopped { stop, message } if !goes_on_again(case, known, *stop) => {
+            let standing = Err(left_out(observed, Why::Stopped, message.clone()));
+            let entry = Some(known.clone());
+            Judged { entry, changed: false, loss: None, end: Some(end), standing }
+        }
+        PartitionState::Unresolved { from } => resolve(case, known, *from, offsets, end),
+        PartitionState::Fine | PartitionState::Quarantined(_) | PartitionState::Stopped { .. } => {
+            identify(case, known, offsets, end)
+        }
     }
-    Ok(identify(case, known, offsets, end))
+}
+
+/// A partition that could not be looked at. At the first run its start is kept for later.
+fn unobserved(case: Case<'_>, cause: &Cause) -> Judged {
+    let why = Why::Unobserved(cause.clone());
+    let standing = Err(left_out(case.observed, why, cause.message.clone()));
+    let entry = case.entry.cloned().or_else(|| start::keep(case));
+    let changed = case.entry.is_none() && entry.is_some();
+    Judged { entry, changed, loss: None, end: None, standing }
+}
+
+/// A partition that could not be observed at the first run, and now can. If its topic was made
+/// anew meanwhile, it is one that appeared later.
+fn resolve(
+    case: Case<'_>,
+    known: &CheckpointEntry,
+    from: Option<Millis>,
+    offsets: PartitionOffsets,
+    end: PlannedEnd,
+) -> Judged {
+    let now = case.observed.topic_id;
+    if known.topic_id.is_some() && now.is_some() && known.topic_id != now {
+        let later = Case { first_run: false, ..case };
+        return go_on(case, start::begin(later, offsets), true, offsets, end);
+    }
+    let entry = start::resolve(known, from, case, offsets);
+    if entry.offset > offsets.high_watermark {
+        let message = format!(
+            "the log of {} ends at {}, before {}, where `start` said that it begins; \
+             `tidegate reset` decides where to go on",
+            entry.partition, offsets.high_watermark, entry.offset
+        );
+        return stop(case, entry, end, StopCause::Truncated, message);
+    }
+    go_on(case, entry, true, offsets, end)
 }
 
 /// Whether what stopped a partition is gone: the policy is another one, or the topic that the
@@ -119,10 +155,7 @@ fn identify(
                  brokers run a version that does",
                 known.partition
             );
-            let cause = crate::ports::Cause {
-                kind: crate::error::ErrorKind::Unavailable,
-                message: message.clone(),
-            };
+            let cause = Cause { kind: ErrorKind::Unavailable, message: message.clone() };
             let standing = Err(left_out(case.observed, Why::Unobserved(cause), message));
             return Judged { entry: Some(entry), changed, loss: None, end: Some(end), standing };
         }
@@ -192,8 +225,17 @@ fn go_on(
     end: PlannedEnd,
 ) -> Judged {
     let mut loss = None;
-    if entry.offset < offsets.log_start {
-        let (start, end_lost) = (entry.offset, offsets.log_start);
+    let limit = limit(case, offsets);
+    if let (Some(time), Some(offset)) = (case.spec.end, limit)
+        && entry.end != Some(EndFound { time, offset })
+    {
+        entry.end = Some(EndFound { time, offset });
+        changed = true;
+    }
+    // What `end` leaves alone is no loss.
+    let gone = offsets.log_start.min(limit.unwrap_or(i64::MAX));
+    if entry.offset < gone {
+        let (start, end_lost) = (entry.offset, gone);
         if case.spec.on_data_loss == OnDataLoss::Stop {
             let message = format!(
                 "offsets [{start}, {end_lost}) of {} are gone: retention or DeleteRecords \
@@ -211,6 +253,9 @@ fn go_on(
             end: end_lost,
         });
         entry.offset = end_lost;
+        // The batch that was read last is behind the loss, and so is one that could not be read.
+        entry.leader_epoch = offsets.leader_epoch;
+        entry.state = PartitionState::Fine;
         changed = true;
     }
     if matches!(entry.state, PartitionState::Stopped { .. }) {
@@ -236,56 +281,19 @@ fn stop(
     Judged { entry: Some(entry), changed, loss: None, end: Some(end), standing }
 }
 
-fn new_entry(case: Case<'_>, offsets: PartitionOffsets) -> Result<CheckpointEntry> {
-    let observed = case.observed;
-    let readable = readable_end(case.spec, offsets);
-    let offset = match &case.spec.start {
-        _ if !case.first_run => offsets.log_start,
-        Start::Earliest => offsets.log_start,
-        Start::Latest => readable,
-        Start::Time(_) => offsets.start_offset.unwrap_or(offsets.last_stable),
-        Start::Offsets(given) => {
-            let ours = given.iter().find(|(topic, partition, _)| {
-                *topic == observed.partition.topic && *partition == observed.partition.partition
-            });
-            ours.map_or(offsets.log_start, |(_, _, offset)| *offset)
-        }
-    };
-    let given = matches!(case.spec.start, Start::Offsets(_));
-    if given && offset > offsets.high_watermark {
-        let partition = &observed.partition;
-        return Err(Error::config(format!(
-            "start.{}.{}: {offset} lies beyond the end of the log, {}: give an offset up to \
-             there, or \"latest\"",
-            partition.topic, partition.partition, offsets.high_watermark
-        )));
-    }
-    Ok(CheckpointEntry {
-        partition: observed.partition.clone(),
-        topic_id: observed.topic_id,
-        offset,
-        leader_epoch: -1,
-        last_timestamp: None,
-        mean_bytes: None,
-        last_read: None,
-        state: PartitionState::Fine,
-        untold: false,
-    })
+/// The first offset that the spec's `end` leaves alone; none while there is none. Once found it
+/// stays, whatever becomes of the record that decided it.
+fn limit(case: Case<'_>, offsets: PartitionOffsets) -> Option<i64> {
+    let time = case.spec.end?;
+    let known = case.entry.and_then(|entry| entry.end).filter(|end| end.time == time);
+    known.map(|end| end.offset).or(offsets.end_offset)
 }
 
-/// The offset that no run reads at or past, but for the spec's `end`.
-fn readable_end(spec: &Spec, offsets: PartitionOffsets) -> i64 {
-    match spec.kafka.isolation_level {
-        Isolation::ReadCommitted => offsets.last_stable.min(offsets.high_watermark),
-        Isolation::ReadUncommitted => offsets.high_watermark,
-    }
-}
-
-fn planned_end(spec: &Spec, observed: &ObservedPartition, offsets: PartitionOffsets) -> PlannedEnd {
-    let limit = spec.end.and(offsets.end_offset).unwrap_or(i64::MAX);
+fn planned_end(case: Case<'_>, offsets: PartitionOffsets) -> PlannedEnd {
+    let limit = limit(case, offsets).unwrap_or(i64::MAX);
     PlannedEnd {
-        partition: observed.partition.clone(),
-        end: readable_end(spec, offsets).min(limit),
+        partition: case.observed.partition.clone(),
+        end: readable_end(case.spec, offsets).min(limit),
         high_watermark: offsets.high_watermark.min(limit),
         log_start: offsets.log_start,
         log_start_time: offsets.log_start_time,

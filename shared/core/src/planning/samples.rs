@@ -26,6 +26,8 @@ pub(crate) fn entry(topic: &str, partition: i32, offset: i64) -> CheckpointEntry
         last_timestamp: None,
         mean_bytes: None,
         last_read: None,
+        last_tried: None,
+        end: None,
         state: PartitionState::Fine,
         untold: false,
     }
@@ -69,6 +71,7 @@ pub(crate) fn observed(topic: &str, partition: i32, at: PartitionOffsets) -> Obs
         partition: TopicPartition::new(topic, partition),
         topic_id: Some(TopicId([1; 16])),
         offsets: Ok(at),
+        vacant_epoch: None,
     }
 }
 

@@ -88,6 +88,10 @@ pub struct ObservedPartition {
     pub topic_id: Option<TopicId>,
     /// Its offsets, or why they cannot be had (no leader, no right).
     pub offsets: Result<PartitionOffsets, Cause>,
+    /// The leader epoch in which it has no leader, if it has none: what a later leader appends
+    /// is of a later epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vacant_epoch: Option<i32>,
 }
 
 /// The offsets of a partition.

@@ -30,7 +30,7 @@ impl LagReport {
 
     /// Partitions that are stopped or quarantined.
     pub fn not_fine(&self) -> impl Iterator<Item = &CheckpointEntry> {
-        self.entries.iter().filter(|entry| entry.state != PartitionState::Fine)
+        self.entries.iter().filter(|entry| entry.state.is_amiss())
     }
 }
 
@@ -91,7 +91,9 @@ pub(super) async fn observe<S: StateStore, L: LogSource, I, C>(
 fn observe_request(spec: &Spec, checkpoint: &Checkpoint, first_run: bool) -> ObserveRequest {
     let start_time = match (&spec.start, first_run) {
         (Start::Time(time), true) => Some(*time),
-        (Start::Time(_) | Start::Earliest | Start::Latest | Start::Offsets(_), _) => None,
+        (Start::Time(_) | Start::Earliest | Start::Latest | Start::Offsets(_), _) => {
+            unresolved_from(checkpoint)
+        }
     };
     let matches = |entry: &&CheckpointEntry| spec.topics.matches(&entry.partition.topic);
     let epochs =
@@ -108,6 +110,17 @@ fn observe_request(spec: &Spec, checkpoint: &Checkpoint, first_run: bool) -> Obs
         end_time: spec.end,
         epochs: epochs.collect(),
     }
+}
+
+/// The time from which partitions begin that could not be observed at the first run; all of them
+/// have that run's.
+fn unresolved_from(checkpoint: &Checkpoint) -> Option<Millis> {
+    checkpoint.entries.iter().find_map(|entry| match entry.state {
+        PartitionState::Unresolved { from } => from,
+        PartitionState::Fine | PartitionState::Quarantined(_) | PartitionState::Stopped { .. } => {
+            None
+        }
+    })
 }
 
 /// Why nothing at all could be observed, if something is there to be observed: a run that did

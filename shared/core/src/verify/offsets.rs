@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Finding, StandingManifest};
-use crate::documents::Checkpoint;
+use crate::documents::{Checkpoint, UNRESOLVED};
 use crate::words::TopicPartition;
 
 /// A range of offsets that a manifest tells of.
@@ -50,7 +50,7 @@ pub fn check_offsets(manifests: &[StandingManifest]) -> Vec<Finding> {
                 positions.insert(partition.clone(), range.end);
             }
         }
-        for entry in &manifest.checkpoint {
+        for entry in manifest.checkpoint.iter().filter(|entry| entry.state != UNRESOLVED) {
             let partition = TopicPartition::new(Arc::clone(&entry.topic), entry.partition);
             let at = positions.entry(partition.clone()).or_insert(entry.offset);
             if *at != entry.offset {

@@ -46,7 +46,7 @@ impl State {
         self.judge_slices(was)?;
         self.judge_told(was, &checkpoint)?;
         self.note_stopped(&checkpoint);
-        for entry in checkpoint.entries {
+        for entry in checkpoint.entries.into_iter().filter(|e| e.position().is_some()) {
             self.watch.committed.insert(entry.partition, (entry.topic_id, entry.offset));
         }
         Ok(())

@@ -75,6 +75,12 @@ impl State {
             return Err(format!("run {run} was opened without its plan"));
         }
         self.watch.opened.insert((run, open.plan));
+        if last == 0 && !self.watch.from_earliest {
+            let logs = self.kafka.topics().flat_map(|(_, topic)| {
+                (0..).zip(&topic.partitions).map(|(index, log)| ((topic.id, index), log))
+            });
+            self.watch.begun = logs.map(|(place, log)| (place, log.high_watermark())).collect();
+        }
         Ok(())
     }
 

@@ -83,7 +83,8 @@ impl State {
                 if self.watch.stopped.contains(&partition) {
                     continue;
                 }
-                for offset in log.log_start()..log.high_watermark() {
+                let begun = self.watch.begun.get(&(topic.id, index)).copied();
+                for offset in begun.unwrap_or(0).max(log.log_start())..log.high_watermark() {
                     let visible =
                         log.slot(offset).is_some_and(|slot| slot.visible(self.watch.isolation));
                     if visible && !self.watch.published.contains_key(&(topic.id, index, offset)) {
@@ -99,7 +100,9 @@ impl State {
     pub(super) fn note_stopped(&mut self, checkpoint: &Checkpoint) {
         let stopped = checkpoint.entries.iter().filter(|entry| match entry.state {
             PartitionState::Stopped { .. } => true,
-            PartitionState::Fine | PartitionState::Quarantined(_) => false,
+            PartitionState::Fine
+            | PartitionState::Quarantined(_)
+            | PartitionState::Unresolved { .. } => false,
         });
         self.watch.stopped = stopped.map(|entry| entry.partition.clone()).collect();
     }

@@ -68,7 +68,9 @@ fn observe(kafka: &Kafka, request: &ObserveRequest) -> Observation {
                 Ok(offsets_of(log, &partition, request))
             };
             let topic_id = Some(topic.id);
-            observation.partitions.push(ObservedPartition { partition, topic_id, offsets });
+            let vacant_epoch = None;
+            let seen = ObservedPartition { partition, topic_id, offsets, vacant_epoch };
+            observation.partitions.push(seen);
         }
     }
     observation

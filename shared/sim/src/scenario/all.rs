@@ -84,6 +84,14 @@ impl Scenario {
                 ..Self::plain("a backup of the state is restored")
             },
             Self {
+                topics: &[("a", 3)],
+                records: 12,
+                changes: &[Produce, Produce, Leaderless, Leaderless, Election, NewPartition],
+                changes_max: 12,
+                spec: json!({"start": "latest"}),
+                ..Self::plain("latest, leaders come and go")
+            },
+            Self {
                 topics: &[("a", 3), ("b", 2), ("c", 1)],
                 records: 40,
                 changes: &[

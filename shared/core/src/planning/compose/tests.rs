@@ -58,6 +58,53 @@ fn a_first_run_that_finds_nothing_still_keeps_where_it_starts() {
     assert_eq!(first.plan.entries.iter().map(|e| e.offset).collect::<Vec<_>>(), [9]);
 }
 
+/// A pattern that nothing matches yet: what comes to match it later has appeared later.
+#[test]
+fn a_first_run_that_finds_no_partition_is_remembered_if_start_depends_on_it() {
+    let nothing = seen(Vec::new());
+    for (start, base, idle) in
+        [("latest", false, false), ("latest", true, true), ("earliest", false, true)]
+    {
+        let spec = spec(json!({ "start": start }));
+        let planned = plan(&spec, &checkpoint(vec![]), &nothing, &new_run(base)).expect("planned");
+        assert_eq!(planned.is_idle(), idle, "{start} {base}");
+    }
+}
+
+/// P13: a start is a number before a partition is split.
+#[test]
+fn p13_a_start_is_resolved_before_it_is_split() {
+    let small = spec(json!({"limits": {"bytes_per_task": 10 * 1024}}));
+    let ends = seen(vec![observed("a", 0, offsets(5, 25))]);
+    let planned = plan(&small, &checkpoint(vec![]), &ends, &new_run(false)).expect("planned");
+    let name = || "a-0".to_owned();
+    assert_eq!(slices(&planned).concat(), [(name(), 5, 15, true), (name(), 15, 25, false)]);
+}
+
+/// What gives nothing whenever it is tried must not take a capped run's share for ever.
+#[test]
+fn a_partition_that_gave_nothing_gets_one_offset_while_others_wait() {
+    let capped = spec(json!({"limits": {"records_per_run": 100}}));
+    let ends = || seen((0..2).map(|p| observed("a", p, offsets(0, 500))).collect());
+    let mut entries = vec![entry("a", 0, 0), entry("a", 1, 0)];
+    entries[0].last_tried = Some(Millis(900));
+    entries[1].last_read = Some(Millis(800));
+    let planned =
+        plan(&capped, &checkpoint(entries.clone()), &ends(), &new_run(true)).expect("planned");
+    let expected = [("a-0".to_owned(), 0, 1, true), ("a-1".to_owned(), 0, 99, true)];
+    assert_eq!(slices(&planned), [expected]);
+    assert!(planned.plan.backlog);
+    // It does not come first either, though it was never read.
+    let one = spec(json!({"limits": {"records_per_run": 1}}));
+    let planned = plan(&one, &checkpoint(entries.clone()), &ends(), &new_run(true));
+    assert_eq!(slices(&planned.expect("planned")), [[("a-1".to_owned(), 0, 1, true)]]);
+    // If all of them gave nothing, as when Kafka was away, nothing is held back.
+    entries[1].last_tried = Some(Millis(900));
+    let planned = plan(&capped, &checkpoint(entries), &ends(), &new_run(true)).expect("planned");
+    let expected = [("a-0".to_owned(), 0, 50, true), ("a-1".to_owned(), 0, 50, true)];
+    assert_eq!(slices(&planned), [expected]);
+}
+
 #[test]
 fn c01_a_cap_leaves_a_backlog() {
     let capped = spec(json!({"limits": {"records_per_run": 5}}));
@@ -128,16 +175,20 @@ fn a_quarantined_partition_waits_for_its_run_or_its_time() {
     }
 }
 
-/// R03, R04, R09: what is no longer there is told of, and the others go on.
+/// R03, R04, R09: what is no longer there is told of, a topic once, and the others go on.
 #[test]
-fn r03_r04_r09_a_partition_that_vanished_is_left_out_with_its_cause() {
-    let entries = vec![entry("a", 0, 3), entry("a", 1, 3), entry("gone", 0, 3)];
-    let ends = seen(vec![observed("a", 0, offsets(0, 9))]);
+fn r03_r04_r09_what_vanished_is_left_out_with_its_cause() {
+    let entries =
+        vec![entry("a", 0, 3), entry("a", 1, 3), entry("gone", 0, 3), entry("gone", 1, 3)];
+    let mut ends = seen(vec![observed("a", 0, offsets(0, 9))]);
+    let no_topic = Cause { kind: ErrorKind::Config, message: "there is no topic".to_owned() };
+    ends.topics_missing = vec![("gone".to_owned(), no_topic)];
     let planned =
         plan(&spec(json!({})), &checkpoint(entries), &ends, &new_run(true)).expect("planned");
     assert_eq!(slices(&planned), [[("a-0".to_owned(), 3, 9, true)]]);
     let out: Vec<_> = planned.plan.left_out.iter().map(|l| (&*l.topic, l.partition)).collect();
-    assert_eq!(out, [("a", Some(1)), ("gone", Some(0))]);
+    assert_eq!(out, [("a", Some(1)), ("gone", None)]);
+    assert!(planned.plan.left_out[1].message.contains("was deleted"), "{:?}", planned.plan);
 }
 
 #[test]

@@ -1,13 +1,23 @@
 use serde_json::json;
 
 use super::*;
+use crate::documents::Quarantine;
 use crate::error::ErrorKind;
 use crate::planning::samples::{entry, observed, offsets, spec};
 use crate::ports::{Cause, EpochEnd};
+use crate::words::RunNumber;
 
 fn judge_it(spec: &Spec, entry: Option<&CheckpointEntry>, observed: &ObservedPartition) -> Judged {
-    judge(Case { spec, first_run: entry.is_none(), same_cluster: true, entry, observed })
-        .expect("nothing is wrong with the spec")
+    judge(case(spec, entry, observed))
+}
+
+fn case<'a>(
+    spec: &'a Spec,
+    entry: Option<&'a CheckpointEntry>,
+    observed: &'a ObservedPartition,
+) -> Case<'a> {
+    let first_run = entry.is_none();
+    Case { spec, now: Millis(7_000), first_run, same_cluster: true, entry, observed }
 }
 
 fn pending(judged: &Judged) -> Option<(i64, i64)> {
@@ -18,7 +28,12 @@ fn pending(judged: &Judged) -> Option<(i64, i64)> {
 fn stop_cause(judged: &Judged) -> Option<StopCause> {
     match judged.entry.as_ref().map(|entry| &entry.state) {
         Some(PartitionState::Stopped { stop, .. }) => Some(*stop),
-        Some(PartitionState::Fine | PartitionState::Quarantined(_)) | None => None,
+        Some(
+            PartitionState::Fine
+            | PartitionState::Quarantined(_)
+            | PartitionState::Unresolved { .. },
+        )
+        | None => None,
     }
 }
 
@@ -58,23 +73,10 @@ fn t03_a_start_time_without_a_match_means_the_last_stable_offset() {
 }
 
 #[test]
-fn p12_a_start_beyond_the_end_names_the_field() {
-    let spec = spec(json!({"start": {"t": {"0": 11}}}));
-    let observed = observed("t", 0, offsets(0, 10));
-    let case =
-        Case { spec: &spec, first_run: true, same_cluster: true, entry: None, observed: &observed };
-    let error = judge(case).expect_err("beyond the end");
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.message().contains("start.t.0: 11"), "{error}");
-}
-
-#[test]
 fn r01_r08_what_appears_later_starts_at_its_log_start() {
     let spec = spec(json!({"start": "latest"}));
     let seen = observed("t", 5, offsets(3, 10));
-    let case =
-        Case { spec: &spec, first_run: false, same_cluster: true, entry: None, observed: &seen };
-    let judged = judge(case).expect("nothing is wrong");
+    let judged = judge(Case { first_run: false, ..case(&spec, None, &seen) });
     assert_eq!(pending(&judged), Some((3, 10)));
 }
 
@@ -195,14 +197,8 @@ fn a_topic_id_that_becomes_known_is_adopted_on_the_same_cluster_only() {
     let judged = judge_it(&spec, Some(&known), &seen);
     assert_eq!(judged.entry.as_ref().and_then(|e| e.topic_id), Some(TopicId([1; 16])));
     assert!(judged.changed);
-    let case = Case {
-        spec: &spec,
-        first_run: false,
-        same_cluster: false,
-        entry: Some(&known),
-        observed: &seen,
-    };
-    assert_eq!(stop_cause(&judge(case).expect("judged")), Some(StopCause::Recreated));
+    let other = Case { same_cluster: false, ..case(&spec, Some(&known), &seen) };
+    assert_eq!(stop_cause(&judge(other)), Some(StopCause::Recreated));
 }
 
 #[test]
@@ -214,4 +210,75 @@ fn a_partition_that_cannot_be_observed_is_left_out_and_keeps_its_entry() {
     assert_eq!(judged.standing.expect_err("left out").why, Why::Unobserved(cause));
     assert_eq!(judged.entry, Some(entry("t", 0, 8)));
     assert!(!judged.changed);
+}
+
+#[test]
+fn a_log_that_was_cut_back_before_anything_was_read_is_told_too() {
+    let mut at = offsets(0, 9);
+    at.leader_epoch = 4;
+    let latest = spec(json!({"start": "latest"}));
+    let begun = judge_it(&latest, None, &observed("t", 0, at)).entry.expect("an entry");
+    assert_eq!((begun.offset, begun.leader_epoch), (9, 4));
+    let mut at = offsets(0, 20);
+    at.epoch_end = Some(EpochEnd { epoch: 3, end: 5 });
+    let judged = judge_it(&latest, Some(&begun), &observed("t", 0, at));
+    assert_eq!(stop_cause(&judged), Some(StopCause::Truncated));
+}
+
+/// The log start passes the checkpoint exactly to the end: everything left is lost, and only that.
+#[test]
+fn x10_a_loss_may_reach_to_the_end_of_the_log() {
+    let skip = spec(json!({"on_data_loss": "skip"}));
+    let judged = judge_it(&skip, Some(&entry("t", 0, 4)), &observed("t", 0, offsets(10, 10)));
+    assert_eq!(pending(&judged), None);
+    assert_eq!(judged.loss.map(|loss| (loss.start, loss.end)), Some((4, 10)));
+    assert_eq!(judged.entry.map(|entry| entry.offset), Some(10));
+    let judged = judge_it(&skip, Some(&entry("t", 0, 10)), &observed("t", 0, offsets(10, 10)));
+    assert!(judged.loss.is_none() && !judged.changed);
+}
+
+#[test]
+fn a_skipped_loss_ends_a_quarantine_and_takes_the_epoch_of_its_leader() {
+    let cause = Cause { kind: ErrorKind::BadRecord, message: "bad".to_owned() };
+    let mut bad = entry("t", 0, 4);
+    bad.state = PartitionState::Quarantined(Quarantine {
+        cause,
+        failures: 9,
+        retry_run: RunNumber(500),
+        retry_at: Millis(i64::MAX),
+    });
+    let mut at = offsets(6, 10);
+    at.leader_epoch = 3;
+    let skip = spec(json!({"on_data_loss": "skip"}));
+    let judged = judge_it(&skip, Some(&bad), &observed("t", 0, at));
+    let after = judged.entry.expect("an entry");
+    assert_eq!((after.state, after.offset, after.leader_epoch), (PartitionState::Fine, 6, 3));
+}
+
+#[test]
+fn t01_an_end_that_was_reached_stays_whatever_becomes_of_its_record() {
+    let spec = spec(json!({"end": "2026-01-01T00:00:00Z"}));
+    let mut at = offsets(0, 10);
+    at.end_offset = Some(4);
+    let judged = judge_it(&spec, Some(&entry("t", 0, 2)), &observed("t", 0, at));
+    assert!(judged.changed);
+    let found = judged.entry.expect("an entry");
+    // Retention takes what is left: no loss before offset 4 is one, and the lag stays 0.
+    for (at_offset, loss) in [(4, None), (2, Some((2, 4)))] {
+        let known = CheckpointEntry { offset: at_offset, ..found.clone() };
+        let mut later = offsets(8, 20);
+        later.end_offset = Some(15);
+        let skip = Spec { on_data_loss: OnDataLoss::Skip, ..spec.clone() };
+        let judged = judge_it(&skip, Some(&known), &observed("t", 0, later));
+        assert_eq!(pending(&judged), None);
+        assert_eq!(judged.loss.map(|loss| (loss.start, loss.end)), loss);
+        assert_eq!(judged.end.map(|end| (end.end, end.high_watermark)), Some((4, 4)));
+        assert_eq!(judged.entry.map(|entry| entry.offset), Some(4));
+    }
+    // Another `end` is looked up anew.
+    let other = self::spec(json!({"end": "2027-01-01T00:00:00Z"}));
+    let mut later = offsets(0, 20);
+    later.end_offset = Some(15);
+    let known = CheckpointEntry { offset: 4, ..found };
+    assert_eq!(pending(&judge_it(&other, Some(&known), &observed("t", 0, later))), Some((4, 15)));
 }
