@@ -17,6 +17,7 @@ from harness.listeners import ListenersBroker
 from harness.login import ALLOWED, DENIED, DESCRIBED, Ways
 from harness.pipeline import Pipeline, pipeline_factory
 from harness.records import Rides, send_small
+from harness.three import Three
 from harness.tidegate import ROOT, Tidegate, binary
 
 MakePipeline = Callable[..., Pipeline]
@@ -46,6 +47,12 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def own_broker(tmp_path: Path) -> Iterator[Broker]:
     """A broker for a test that kills or stops it."""
     yield from _running(Broker(tmp_path / "own-broker", session_ms=1_500))
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[Three]:
+    """Three brokers for a test that chooses who leads."""
+    yield from _running(Three(tmp_path / "three"))
 
 
 def _running(made: Broker) -> Iterator[Broker]:

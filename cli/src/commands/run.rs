@@ -95,7 +95,13 @@ struct Shown {
 
 impl Shown {
     fn new(json: bool) -> Self {
-        Self { json, table: RunTable::default(), told: BTreeSet::new(), lost: false, stopped: false }
+        Self {
+            json,
+            table: RunTable::default(),
+            told: BTreeSet::new(),
+            lost: false,
+            stopped: false,
+        }
     }
 
     fn show(&mut self, line: &RunLine, pass: &Pass) {

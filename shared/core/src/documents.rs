@@ -19,10 +19,10 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
+pub(crate) use checkpoint::UNRESOLVED;
 pub use checkpoint::{
     Checkpoint, CheckpointEntry, CheckpointRef, EndFound, PartitionState, Quarantine, StopCause,
 };
-pub(crate) use checkpoint::UNRESOLVED;
 pub use head::{Head, LayoutRef, Lease, OpenRun};
 pub use layout::{CountedSlice, DataFile, FileSlice, Layout, SetAside};
 pub use manifest::{Manifest, ManifestEntry, ManifestFile, ManifestKind, ManifestSlice};

@@ -110,9 +110,8 @@ impl CheckpointEntry {
 
     /// Whether it says anything to those who read manifests that `before` does not.
     pub fn tells_more_than(&self, before: Option<&Self>) -> bool {
-        let told = |entry: &Self| {
-            (entry.topic_id, entry.offset, entry.leader_epoch, entry.state.clone())
-        };
+        let told =
+            |entry: &Self| (entry.topic_id, entry.offset, entry.leader_epoch, entry.state.clone());
         before.map(told) != Some(told(self))
     }
 }

@@ -12,7 +12,11 @@ const NOW: Millis = Millis(7_000);
 fn leaderless() -> ObservedPartition {
     let message = "no leader".to_owned();
     let cause = Cause { kind: ErrorKind::Unavailable, message };
-    ObservedPartition { offsets: Err(cause), vacant_epoch: Some(3), ..observed("t", 0, offsets(0, 0)) }
+    ObservedPartition {
+        offsets: Err(cause),
+        vacant_epoch: Some(3),
+        ..observed("t", 0, offsets(0, 0))
+    }
 }
 
 fn judge_it(spec: &Spec, entry: Option<&CheckpointEntry>, seen: &ObservedPartition) -> Judged {
@@ -66,9 +70,12 @@ fn latest_goes_by_time_where_no_epoch_tells() {
     let kept = judge_it(&latest, None, &silent).entry.expect("kept");
     let mut at = offsets(3, 10);
     at.start_offset = Some(5);
-    for (epoch_end, known) in [(None, kept.clone()), (Some(EpochEnd { epoch: -1, end: -1 }), {
-        judge_it(&latest, None, &leaderless()).entry.expect("kept")
-    })] {
+    for (epoch_end, known) in [
+        (None, kept.clone()),
+        (Some(EpochEnd { epoch: -1, end: -1 }), {
+            judge_it(&latest, None, &leaderless()).entry.expect("kept")
+        }),
+    ] {
         at.epoch_end = epoch_end;
         let judged = judge_it(&latest, Some(&known), &observed("t", 0, at));
         assert_eq!(judged.entry.map(|entry| entry.offset), Some(5));
@@ -113,8 +120,10 @@ fn offsets_given_for_a_topic_that_cannot_be_seen_are_kept() {
     let spec = spec(json!({"start": {"t": {"0": 7}, "u": {"1": 3}, "v": {"0": 1}}}));
     let mut nothing = seen(vec![observed("v", 0, offsets(0, 5))]);
     let cause = |kind| Cause { kind, message: "no".to_owned() };
-    nothing.topics_missing =
-        vec![("t".to_owned(), cause(ErrorKind::Denied)), ("u".to_owned(), cause(ErrorKind::Config))];
+    nothing.topics_missing = vec![
+        ("t".to_owned(), cause(ErrorKind::Denied)),
+        ("u".to_owned(), cause(ErrorKind::Config)),
+    ];
     let kept = keep_of_missing(&spec, &nothing);
     assert_eq!(kept.len(), 1);
     assert_eq!((&kept[0].partition, kept[0].offset), (&TopicPartition::new("t", 0), 7));
