@@ -8,6 +8,7 @@ mod batching;
 mod caps;
 mod compose;
 mod draft;
+mod identity;
 mod judge;
 mod lag;
 mod pack;

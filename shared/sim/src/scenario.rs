@@ -92,7 +92,7 @@ impl Scenario {
     }
 
     /// Whether it starts at the log start.
-    pub(crate) fn from_earliest(&self) -> bool {
+    pub(crate) fn starts_at_log_start(&self) -> bool {
         self.spec.get("start").is_none()
     }
 

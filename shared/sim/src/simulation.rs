@@ -65,7 +65,7 @@ impl<'a> Course<'a> {
             faults: replay.faults.clone(),
             sabotage: replay.sabotage,
             isolation: scenario.isolation(),
-            from_earliest: scenario.from_earliest(),
+            from_earliest: scenario.starts_at_log_start(),
             knows_holders: scenario.knows_holders,
             stream: rng.per_mille(500),
             deadlines: rng.per_mille(500),

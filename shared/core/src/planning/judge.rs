@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::identity::{Identity, goes_on_again, identify};
 use super::start::{self, readable_end};
 use crate::documents::{
     CheckpointEntry, EndFound, LeftOut, Loss, PartitionState, PlannedEnd, StopCause, Why,
@@ -10,7 +11,7 @@ use crate::error::ErrorKind;
 use crate::ports::{Cause, ObservedPartition, PartitionOffsets};
 use crate::spec::{OnDataLoss, Spec};
 use crate::time::Millis;
-use crate::words::{OffsetRange, TopicId};
+use crate::words::OffsetRange;
 
 /// What the judgement of a partition rests on.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +73,7 @@ pub(super) fn judge(case: Case<'_>) -> Judged {
         }
         PartitionState::Unresolved { from } => resolve(case, known, *from, offsets, end),
         PartitionState::Fine | PartitionState::Quarantined(_) | PartitionState::Stopped { .. } => {
-            identify(case, known, offsets, end)
+            go_on_known(case, known, offsets, end)
         }
     }
 }
@@ -112,108 +113,27 @@ fn resolve(
     go_on(case, entry, true, offsets, end)
 }
 
-/// Whether what stopped a partition is gone: the policy is another one, or the topic that the
-/// entry knows is back (ids are never used again, so it was the wrong cluster that was seen).
-fn goes_on_again(case: Case<'_>, known: &CheckpointEntry, stop: StopCause) -> bool {
-    match stop {
-        StopCause::Lost => case.spec.on_data_loss == OnDataLoss::Skip,
-        StopCause::Recreated => {
-            known.topic_id.is_some() && known.topic_id == case.observed.topic_id
-        }
-        StopCause::Truncated => false,
-    }
-}
-
-/// Whether the topic is the one that the entry knows, and then whether its log is.
-fn identify(
+/// A partition that was planned before.
+fn go_on_known(
     case: Case<'_>,
     known: &CheckpointEntry,
     offsets: PartitionOffsets,
     end: PlannedEnd,
 ) -> Judged {
-    let mut entry = known.clone();
-    let mut changed = false;
-    match (known.topic_id, case.observed.topic_id) {
-        (Some(before), Some(now)) if before != now => {
-            return stop(case, entry, end, StopCause::Recreated, recreated(case, before, now));
+    match identify(case, known, offsets) {
+        Identity::Same { topic_id } => {
+            let changed = known.topic_id != topic_id;
+            let entry = CheckpointEntry { topic_id, ..known.clone() };
+            go_on(case, entry, changed, offsets, end)
         }
-        (None, Some(now)) if case.same_cluster => {
-            entry.topic_id = Some(now);
-            changed = true;
-        }
-        (None, Some(now)) => {
-            let message = format!(
-                "{} is on another cluster than before (topic id {now}): offset {} means nothing \
-                 there; `tidegate reset` decides where to go on",
-                known.partition, known.offset
-            );
-            return stop(case, entry, end, StopCause::Recreated, message);
-        }
-        (Some(before), None) => {
-            let message = format!(
-                "the broker gives no topic id for {}, which had {before}: wait until all \
-                 brokers run a version that does",
-                known.partition
-            );
+        Identity::Other { cause, message } => stop(case, known.clone(), end, cause, message),
+        Identity::Untold { message } => {
             let cause = Cause { kind: ErrorKind::Unavailable, message: message.clone() };
             let standing = Err(left_out(case.observed, Why::Unobserved(cause), message));
-            return Judged { entry: Some(entry), changed, loss: None, end: Some(end), standing };
+            let entry = Some(known.clone());
+            Judged { entry, changed: false, loss: None, end: Some(end), standing }
         }
-        (None, None) if !case.same_cluster => {
-            let message = format!(
-                "{} is on another cluster than before, and neither gives topic ids: offset {} \
-                 means nothing there; `tidegate reset` decides where to go on",
-                known.partition, known.offset
-            );
-            return stop(case, entry, end, StopCause::Recreated, message);
-        }
-        (Some(_), Some(_)) | (None, None) => {}
     }
-    if let Some(message) = truncated(&entry, offsets) {
-        return stop(case, entry, end, StopCause::Truncated, message);
-    }
-    go_on(case, entry, changed, offsets, end)
-}
-
-fn recreated(case: Case<'_>, before: TopicId, now: TopicId) -> String {
-    let partition = &case.observed.partition;
-    format!(
-        "topic {} was deleted and created anew (topic id {before}, now {now}): \
-         `tidegate reset` decides where {partition} goes on",
-        partition.topic
-    )
-}
-
-/// Why the log is no longer the one that was read, if it is not: judged against the high
-/// watermark, and by the end of the leader epoch that was read last (Kafka's KIP-320).
-fn truncated(entry: &CheckpointEntry, offsets: PartitionOffsets) -> Option<String> {
-    let advice = "`tidegate reset` decides where to go on";
-    let (partition, offset) = (&entry.partition, entry.offset);
-    if offset > offsets.high_watermark {
-        return Some(format!(
-            "the log of {partition} ends at {}, before the checkpoint {offset}: it was cut back \
-             (unclean election, or a topic recreated); {advice}",
-            offsets.high_watermark
-        ));
-    }
-    if offset < offsets.log_start || entry.leader_epoch < 0 {
-        return None;
-    }
-    let epoch = entry.leader_epoch;
-    let answer = offsets.epoch_end?;
-    if answer.epoch < 0 || answer.end < 0 {
-        return Some(format!(
-            "the log of {partition} no longer knows leader epoch {epoch}, which was read up to \
-             {offset}: it was cut back; {advice}"
-        ));
-    }
-    (answer.end < offset).then(|| {
-        format!(
-            "the log of {partition} was cut back to {} in leader epoch {epoch}, which was read \
-             up to {offset}; {advice}",
-            answer.end
-        )
-    })
 }
 
 /// A partition whose log is the right one: is anything lost, and what is pending?

@@ -5,7 +5,7 @@ use crate::documents::Quarantine;
 use crate::error::ErrorKind;
 use crate::planning::samples::{entry, observed, offsets, spec};
 use crate::ports::{Cause, EpochEnd};
-use crate::words::RunNumber;
+use crate::words::{RunNumber, TopicId};
 
 fn judge_it(spec: &Spec, entry: Option<&CheckpointEntry>, observed: &ObservedPartition) -> Judged {
     judge(case(spec, entry, observed))
