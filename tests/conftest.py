@@ -55,7 +55,7 @@ def three(tmp_path: Path) -> Iterator[Three]:
     yield from _running(Three(tmp_path / "three"))
 
 
-def _running(made: Broker) -> Iterator[Broker]:
+def _running(made: Broker | Three) -> Iterator[Broker | Three]:
     try:
         yield made.create()
     finally:
