@@ -6,12 +6,15 @@
 mod batch;
 mod codec;
 mod gzip;
+mod inflate;
+mod large;
 mod lz4;
 mod records;
 mod scratch;
 mod snappy;
 mod transactions;
 mod varint;
+mod window;
 mod zstd;
 
 #[cfg(test)]
@@ -24,6 +27,7 @@ use std::fmt;
 
 pub(crate) use batch::{Batch, Split, split};
 pub(crate) use codec::Codecs;
+pub(crate) use large::Large;
 pub(crate) use records::{marker_aborts, read_records};
 pub(crate) use transactions::{AbortedTransaction, AbortedTransactions};
 

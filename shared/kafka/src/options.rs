@@ -43,9 +43,11 @@ pub struct KafkaOptions {
     pub answers_bytes: usize,
     /// The largest answer that is taken: a batch that needs more is a bad record.
     pub answer_bytes_max: usize,
-    /// The largest batch that is decompressed.
+    /// The most that a batch may come to when it is decompressed. From 16 MiB on it is never
+    /// held whole, but read record by record.
     pub batch_bytes_max: usize,
-    /// Rows are handed over when they come to this payload: a batch is never split.
+    /// Rows are handed over when they come to this payload. A batch is split only if it is too
+    /// large to be decompressed whole.
     pub chunk_bytes: u64,
 }
 
@@ -61,8 +63,8 @@ impl Default for KafkaOptions {
             fetch_max_wait: Duration::from_millis(500),
             fetch_bytes: 8 << 20,
             answers_bytes: 32 << 20,
-            answer_bytes_max: 64 << 20,
-            batch_bytes_max: 64 << 20,
+            answer_bytes_max: 128 << 20,
+            batch_bytes_max: 256 << 20,
             chunk_bytes: 1 << 20,
         }
     }

@@ -147,9 +147,31 @@ impl Fields<'_> {
 }
 
 impl Batch<'_> {
+    /// The header alone, which outlives the bytes.
+    pub(super) fn header(&self) -> Batch<'static> {
+        Batch {
+            base: self.base,
+            last: self.last,
+            leader_epoch: self.leader_epoch,
+            attributes: self.attributes,
+            base_timestamp: self.base_timestamp,
+            max_timestamp: self.max_timestamp,
+            producer_id: self.producer_id,
+            count: self.count,
+            crc: self.crc,
+            covered: &[],
+            payload: &[],
+        }
+    }
+
     /// The offsets that the batch covers, with a record or without.
     pub(crate) fn offsets(&self) -> Range<i64> {
         self.base..self.last + 1
+    }
+
+    /// The records as they came.
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.payload
     }
 
     /// Whether the broker set the timestamps.

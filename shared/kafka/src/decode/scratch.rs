@@ -72,9 +72,11 @@ impl Scratch {
 
     /// The error of a batch that does not fit.
     pub(super) fn too_large(&self) -> Defect {
-        Defect::with(format!(
-            "decompressed it is larger than {} bytes, the most that is read",
-            self.max
-        ))
+        too_large(self.max)
     }
+}
+
+/// The error of a batch that decompresses to more than `max` bytes.
+pub(super) fn too_large(max: usize) -> Defect {
+    Defect::with(format!("decompressed it is larger than {max} bytes, the most that is read"))
 }

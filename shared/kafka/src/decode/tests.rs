@@ -1,21 +1,40 @@
+use bytes::Bytes;
 use proptest::prelude::*;
 use tidegate_core::columns::{Columns, Row};
 
 use super::build::{BatchSpec, PACKINGS, Packing, Rec, put_varint};
 use super::*;
 
-/// Reads one batch as a fetch does, at all offsets.
+/// More than any batch of these tests comes to.
+const MAX: usize = 64 << 20;
+
+/// Reads one batch as a fetch does, at all offsets: whole, and as one that is too large for that,
+/// which must come to the same.
 fn read(bytes: &[u8], rows: &mut Columns) -> Result<u64, Defect> {
-    read_with(&mut Codecs::new(64 << 20), bytes, rows)
+    let mut again = rows.clone();
+    let whole = read_with(&mut Codecs::with_whole_max(MAX, MAX), bytes, rows);
+    let in_pieces = read_with(&mut Codecs::with_whole_max(MAX, 1), bytes, &mut again);
+    assert_eq!((whole.as_ref().ok(), &*rows), (in_pieces.as_ref().ok(), &again));
+    whole
 }
 
 fn read_with(codecs: &mut Codecs, bytes: &[u8], rows: &mut Columns) -> Result<u64, Defect> {
-    match split(bytes)? {
-        Split::Whole(batch, []) => {
-            batch.check_crc()?;
-            read_records(&batch, codecs.payload(&batch)?, &(0..i64::MAX), rows)
+    let Split::Whole(batch, []) = split(bytes)? else { panic!("no whole batch") };
+    batch.check_crc()?;
+    if let Some(payload) = codecs.payload(&batch)? {
+        return read_records(&batch, payload, &(0..i64::MAX), rows);
+    }
+    let payload = Bytes::copy_from_slice(batch.payload());
+    Large::check(&batch, codecs.window(&batch, payload.clone())?)?;
+    let mut large = Large::new(&batch, codecs.window(&batch, payload)?, 0..i64::MAX);
+    let mut holes = 0;
+    loop {
+        let some_more = rows.payload_bytes(0..rows.len()) + 100;
+        let (done, crossed) = large.read(rows, some_more)?;
+        holes += crossed;
+        if done {
+            return Ok(holes);
         }
-        other => panic!("no whole batch: {other:?}"),
     }
 }
 
@@ -236,13 +255,15 @@ fn a_bomb_is_refused_and_what_just_fits_is_read() {
     Rec::value(0, &value).encode(&mut plain);
     for packing in PACKINGS.into_iter().filter(|packing| *packing != Packing::None) {
         let bytes = BatchSpec { packing, ..BatchSpec::new(0, vec![Rec::value(0, &value)]) }.bytes();
-        let mut rows = Columns::default();
-        let mut small = Codecs::new(plain.len() - 1);
-        let defect = read_with(&mut small, &bytes, &mut rows).expect_err("too large").to_string();
-        assert!(defect.contains("larger than"), "{packing:?}: {defect}");
-        let mut exact = Codecs::new(plain.len());
-        assert_eq!(read_with(&mut exact, &bytes, &mut rows), Ok(0), "{packing:?}");
-        assert_eq!(rows.values().get(0), Some(&value[..]), "{packing:?}");
+        for whole_max in [plain.len(), 1 << 10] {
+            let mut rows = Columns::default();
+            let mut small = Codecs::with_whole_max(plain.len() - 1, whole_max);
+            let defect = read_with(&mut small, &bytes, &mut rows).expect_err("too large");
+            assert!(defect.to_string().contains("larger than"), "{packing:?}: {defect}");
+            let mut exact = Codecs::with_whole_max(plain.len(), whole_max);
+            assert_eq!(read_with(&mut exact, &bytes, &mut rows), Ok(0), "{packing:?}");
+            assert_eq!(rows.values().get(0), Some(&value[..]), "{packing:?}");
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tidegate_core::columns::Columns;
 
 use crate::decode::{
-    AbortedTransactions, Batch, Codecs, Defect, Split, marker_aborts, read_records, split,
+    AbortedTransactions, Batch, Codecs, Defect, Large, Split, marker_aborts, read_records, split,
 };
 
 /// Record batches of one slice.
@@ -19,6 +19,8 @@ pub(super) struct Part {
     at: usize,
     /// The answer's aborted transactions; none where they are read like others.
     aborted: Option<AbortedTransactions>,
+    /// A large batch, of which some records were read. `at` is behind it.
+    large: Option<Box<Large>>,
 }
 
 /// Offsets that were crossed, as [`tidegate_core::ports::Progress`] counts them.
@@ -50,7 +52,7 @@ pub(super) enum Left {
 impl Part {
     /// A part that is to be read from its first batch.
     pub(super) fn new(slice: usize, records: Bytes, aborted: Option<AbortedTransactions>) -> Self {
-        Self { slice, records, at: 0, aborted }
+        Self { slice, records, at: 0, aborted, large: None }
     }
 
     /// Reads batches, until their rows come to `chunk_bytes` or the part is used up. `wanted`
@@ -66,6 +68,13 @@ impl Part {
         let (next, leader_epoch) = (wanted.start, -1);
         let mut crossed = Crossed { next, markers: 0, aborted: 0, compacted: 0, leader_epoch };
         let left = loop {
+            if let Some(large) = &mut self.large {
+                match read_large(large, rows, chunk_bytes, &mut crossed) {
+                    Ok(true) => self.large = None,
+                    Ok(false) => break Left::More,
+                    Err(defect) => break Left::Bad { offset: large.base(), defect },
+                }
+            }
             // A part that is used up gives its memory back at once, not with the next chunk.
             if crossed.next >= wanted.end || self.at == self.records.len() {
                 break Left::Nothing;
@@ -115,25 +124,62 @@ impl Part {
         } else if is_aborted {
             now.aborted += count;
         } else if count > 0 {
-            let payload = into.codecs.payload(batch)?;
-            now.compacted += read_records(batch, payload, &offsets, into.rows)?;
+            match into.codecs.payload(batch)? {
+                Some(payload) => {
+                    now.compacted += read_records(batch, payload, &offsets, into.rows)?;
+                }
+                None => {
+                    self.large = Some(self.large(batch, into.codecs, offsets)?);
+                    now.next = start;
+                }
+            }
         }
-        if now.next > crossed.next {
+        if now.next > crossed.next || self.large.is_some() {
             now.leader_epoch = batch.leader_epoch;
         }
         *crossed = now;
         Ok(())
     }
 
+    /// A batch that is too large to be held whole, once it was seen to be good.
+    fn large(
+        &self,
+        batch: &Batch<'_>,
+        codecs: &Codecs,
+        wanted: Range<i64>,
+    ) -> Result<Box<Large>, Defect> {
+        let payload = self.records.slice_ref(batch.payload());
+        Large::check(batch, codecs.window(batch, payload.clone())?)?;
+        Ok(Box::new(Large::new(batch, codecs.window(batch, payload)?, wanted)))
+    }
+
     /// Whether the batch holds records of an aborted transaction.
     fn transaction(&mut self, batch: &Batch<'_>, codecs: &mut Codecs) -> Result<bool, Defect> {
         let Some(aborted) = &mut self.aborted else { return Ok(false) };
         aborted.enter(batch);
-        if batch.is_control() && marker_aborts(batch, codecs.payload(batch)?)? {
-            aborted.aborted(batch);
+        if batch.is_control() {
+            let payload = codecs.payload(batch)?;
+            let payload = payload.ok_or(Defect::new("it is too large for a control batch"))?;
+            if marker_aborts(batch, payload)? {
+                aborted.aborted(batch);
+            }
         }
         Ok(aborted.covers(batch))
     }
+}
+
+/// Reads on in a large batch; answers whether it is done with.
+fn read_large(
+    large: &mut Large,
+    rows: &mut Columns,
+    chunk_bytes: u64,
+    crossed: &mut Crossed,
+) -> Result<bool, Defect> {
+    let (done, holes) = large.read(rows, chunk_bytes)?;
+    crossed.compacted += holes;
+    crossed.next = large.next();
+    crossed.leader_epoch = large.leader_epoch();
+    Ok(done)
 }
 
 /// Whether what follows a batch is behind it. No checksum covers a batch's base offset, so that

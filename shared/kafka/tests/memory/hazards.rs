@@ -146,6 +146,30 @@ pub(crate) async fn bombs() {
     }
 }
 
+/// A batch that is too large to be decompressed whole: its records pass through a window.
+pub(crate) async fn large_batches() {
+    const RECORDS: i32 = 48 * 1024;
+    // What is decompressed whole, before it turns out to be too much.
+    const WHOLE: usize = 16 * MIB;
+    for codec in [Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd] {
+        let broker = cluster(1).await;
+        let bytes = batch(RECORDS, &[7; KIB]).codec(codec).encode().expect("a batch");
+        let size = bytes.len();
+        broker.append_raw("t", 0, bytes, i64::from(RECORDS)).expect("appended");
+        let options = KafkaOptions {
+            answer_bytes_max: 8 * MIB,
+            batch_bytes_max: 64 * MIB,
+            request_timeout: std::time::Duration::from_secs(10),
+            ..options()
+        };
+        let end = i64::from(RECORDS);
+        let measured = peak(fetch(&source(&broker, options), &[slice(0, 0, end)])).await;
+        check(&format!("48 MiB in one batch, {codec:?}"), &measured, 2 * size + WHOLE + 4 * MIB);
+        assert_eq!((measured.0.rows, measured.0.errors.len()), (48 * 1024, 0), "{codec:?}");
+        broker.stop().await;
+    }
+}
+
 /// Each broker has an answer ready, and makes the next: what is held of them here is the budget,
 /// however many brokers there are.
 pub(crate) async fn many_brokers() {

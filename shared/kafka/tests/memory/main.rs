@@ -143,6 +143,7 @@ fn memory_is_bounded_whatever_brokers_send() {
         hazards::batches().await;
         hazards::records().await;
         hazards::bombs().await;
+        hazards::large_batches().await;
         hazards::many_brokers().await;
         hazards::large_answers_of_many_brokers().await;
     });

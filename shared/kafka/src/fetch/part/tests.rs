@@ -156,6 +156,7 @@ proptest! {
         to in any::<prop::sample::Index>(),
         chunk in 1..60_u64,
         committed in any::<bool>(),
+        large in any::<bool>(),
     ) {
         let model = model(&pieces);
         // The log goes on behind the slice, so that a hole at its end shows.
@@ -176,7 +177,9 @@ proptest! {
         });
         let aborted = committed.then(|| AbortedTransactions::new(list.collect()));
         let mut part = Part::new(0, bytes.into(), aborted);
-        let mut codecs = Codecs::new(1 << 20);
+        // Control batches are never large.
+        let whole_max = if large { 64 } else { 1 << 20 };
+        let mut codecs = Codecs::with_whole_max(1 << 20, whole_max);
         let mut got = (Vec::new(), 0, 0, 0);
         let mut next = wanted.start;
         loop {
