@@ -247,7 +247,12 @@ where
     let standing = match (found, settled) {
         // What stands counts, whatever this version of the code would have made of the run.
         (Ok(Some(standing)), _) => Ok(standing),
-        // Neither a right that is missing nor a store that is away may keep such a run open.
+        // A destination that will answer later is asked again: a layout may stand there, of which
+        // a state that was restored knows nothing.
+        (Err(error), Settled::Nothing { .. }) if error.kind() == ErrorKind::Unavailable => {
+            return Err(error);
+        }
+        // A wrong destination or a right that is missing must not keep such a run open.
         (Ok(None) | Err(_), Settled::Nothing { entries }) => Err(entries),
         (found, Settled::NeedsLayout) => {
             found?;
