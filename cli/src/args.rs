@@ -71,6 +71,50 @@ pub(crate) enum Verb {
     Pause(SpecArg),
     /// Let a paused pipeline go on.
     Resume(SpecArg),
+    /// Decide where partitions go on: brings stopped ones back, skips, or reads again.
+    Reset(ResetArgs),
+    /// Give up the open run, if it cannot be published: the last resort. What it read is read
+    /// again.
+    Abort(AbortArgs),
+}
+
+/// What `reset` is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ResetArgs {
+    #[command(flatten)]
+    pub(crate) spec: SpecArg,
+    /// Where to go on: earliest, latest, a time such as 2026-11-25T18:00:00Z, or a file of
+    /// offsets such as {"topic": {"0": 42}}, whose name ends with .json.
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) to: String,
+    /// Only this topic; may be given several times [default: all of the spec].
+    #[arg(long = "topic", value_name = "TOPIC")]
+    pub(crate) topics: Vec<String>,
+    /// Why: it stands in the manifest, and in status.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Show what would change, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Move partitions back although their rows will stand there twice.
+    #[arg(long)]
+    pub(crate) allow_duplicates: bool,
+}
+
+/// What `abort` is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AbortArgs {
+    #[command(flatten)]
+    pub(crate) spec: SpecArg,
+    /// Why: it stands in the manifest, and in status.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Show what would be given up, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// The pipeline.

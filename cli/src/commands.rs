@@ -1,9 +1,11 @@
 //! The verbs, one module each.
 
+mod abort;
 mod demo;
 mod look;
 mod pause;
 mod plan;
+mod reset;
 mod run;
 mod status;
 mod verify;
@@ -26,5 +28,7 @@ pub(crate) async fn execute(args: Args) -> Result<Exit, Failure> {
         }
         Verb::Pause(spec) => pause::set(&spec.path, state, true, args.json).await,
         Verb::Resume(spec) => pause::set(&spec.path, state, false, args.json).await,
+        Verb::Reset(reset) => reset::run(reset, state, args.json).await,
+        Verb::Abort(abort) => abort::run(abort, state, args.json).await,
     }
 }

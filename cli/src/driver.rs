@@ -23,8 +23,10 @@ use tidegate_local::LocalInvoker;
 
 use crate::progress::Progress;
 
+pub(crate) use self::finish::{Named, finish};
+
 /// How long a planner, a reader or a finalizer may take: as long as a Lambda function.
-const TIMEOUT: Duration = Duration::from_secs(15 * 60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// How many cores this process may use.
 pub(crate) fn cores() -> usize {
@@ -102,10 +104,13 @@ where
     let ticked = Box::pin(tick(&planner, &event, ports.deadline())).await?;
     let TickReport { outcome, lag, left_out } = ticked;
     let committed = match outcome {
-        TickOutcome::Idle | TickOutcome::Busy { .. } | TickOutcome::Paused => None,
+        TickOutcome::Idle
+        | TickOutcome::Busy { .. }
+        | TickOutcome::Aborting { .. }
+        | TickOutcome::Paused => None,
         TickOutcome::Opened { run, plan, .. } | TickOutcome::RolledForward { run, plan, .. } => {
-            let named = finish::Named { pipeline: &spec.pipeline, run, plan };
-            finish::finish(ports, named, holder, &invoker, progress).await?
+            let named = Named { pipeline: &spec.pipeline, run, plan };
+            finish(ports, named, holder, &invoker, progress).await?
         }
     };
     let took = ports.clock.now().since(began);

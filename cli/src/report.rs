@@ -178,6 +178,7 @@ impl RunLine {
             // A run that this process worked on and did not commit was committed by another.
             (
                 TickOutcome::Busy { .. }
+                | TickOutcome::Aborting { .. }
                 | TickOutcome::Opened { .. }
                 | TickOutcome::RolledForward { .. },
                 None,
@@ -206,6 +207,7 @@ fn run(outcome: &TickOutcome) -> Option<RunNumber> {
     match outcome {
         TickOutcome::Idle | TickOutcome::Paused => None,
         TickOutcome::Busy { run }
+        | TickOutcome::Aborting { run }
         | TickOutcome::Opened { run, .. }
         | TickOutcome::RolledForward { run, .. } => Some(*run),
     }

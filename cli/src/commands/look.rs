@@ -37,14 +37,7 @@ pub(crate) async fn look(at: &Deployment) -> Result<Preview> {
 
 /// Refuses a spec whose destination is not the head's, as a run would.
 pub(crate) fn check_destination(spec: &Spec, head: &Head) -> Result<(), Failure> {
-    let destination = spec.destination.to_string();
-    if destination == head.destination {
-        return Ok(());
-    }
-    Err(Failure::usage(format!(
-        "destination: {destination} is not where pipeline {} writes, which is {}",
-        spec.pipeline, head.destination
-    )))
+    Ok(tidegate_core::use_cases::check_destination(spec, head)?)
 }
 
 /// Why a topic or partition is left out, in one word.

@@ -10,6 +10,7 @@ use tidegate_core::{Error, ErrorKind, Result};
 use tidegate_local::SystemClock;
 use tidegate_parquet::{ParquetJoiner, RawEncoder};
 
+use super::abort::is_aborting;
 use crate::console::{say, say_json};
 use crate::deployment::Deployment;
 use crate::driver::{self, Embedded, Pass};
@@ -46,6 +47,9 @@ pub(crate) async fn run(
         let pass = driver::pass(&ports, &spec, holder, &progress).await;
         progress.end();
         let pass = pass?;
+        if let TickOutcome::Aborting { run } = pass.outcome {
+            return Err(is_aborting(run).into());
+        }
         shown.show(&RunLine::of(&spec, &pass), &pass);
         if !goes_on(&pass, until_caught_up, &mut judged_again)? {
             return Ok(shown.exit());

@@ -52,6 +52,8 @@ struct OpenRunLine {
     opened_at: String,
     /// How long it has been open.
     seconds: u64,
+    /// Why it is being aborted, if it is.
+    aborting: Option<String>,
 }
 
 /// A topic: sums over its partitions.
@@ -89,7 +91,10 @@ struct PartitionLine {
 #[derive(Debug, Serialize)]
 struct RunLine {
     run: RunNumber,
-    kind: String,
+    /// `commit`, `reset` or `aborted`.
+    kind: &'static str,
+    /// Why, in the words of who reset or aborted.
+    reason: Option<String>,
     planned_at: String,
     laid_out_at: String,
     rows: u64,

@@ -20,17 +20,17 @@ use crate::progress::Progress;
 
 /// A run, by name.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Named<'a> {
+pub(crate) struct Named<'a> {
     /// Its pipeline.
-    pub(super) pipeline: &'a PipelineName,
+    pub(crate) pipeline: &'a PipelineName,
     /// Its number.
-    pub(super) run: RunNumber,
+    pub(crate) run: RunNumber,
     /// Its plan.
-    pub(super) plan: RandomId,
+    pub(crate) plan: RandomId,
 }
 
 /// Does what the tick started; none if another process closed the run or is finalizing it.
-pub(super) async fn finish<S, O, L, E, J, C>(
+pub(crate) async fn finish<S, O, L, E, J, C>(
     ports: &Arc<Embedded<S, O, L, E, J, C>>,
     named: Named<'_>,
     holder: RandomId,
@@ -101,11 +101,9 @@ async fn offsets<S: StateStore, O, L, E, J, C: Clock>(
         return Ok(0);
     }
     let loaded = load_head(&ports.state, named.pipeline, ports.deadline()).await?;
-    let open = loaded.and_then(|loaded| loaded.head.open);
-    let Some(open) = open.filter(|open| (open.run, open.plan) == (named.run, named.plan)) else {
-        return Ok(0);
-    };
-    let plan = load_plan(&ports.state, named.pipeline, &open, ports.deadline()).await?;
+    let open = loaded.as_ref().and_then(|loaded| loaded.head.open_as(named.run, named.plan));
+    let Some(open) = open else { return Ok(0) };
+    let plan = load_plan(&ports.state, named.pipeline, open, ports.deadline()).await?;
     let mut offsets: u64 = 0;
     for event in readers {
         let task = load_task(&ports.state, &plan, event.task, ports.deadline()).await?;

@@ -3,6 +3,7 @@
 mod change;
 mod demo;
 mod kill;
+mod operator;
 mod run;
 mod support;
 mod trouble;

@@ -7,6 +7,7 @@ mod checkpoint;
 mod head;
 mod layout;
 mod manifest;
+mod operator;
 mod output;
 mod plan;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use checkpoint::{
 pub use head::{Head, LayoutRef, Lease, OpenRun};
 pub use layout::{CountedSlice, DataFile, FileSlice, Layout, SetAside};
 pub use manifest::{Manifest, ManifestEntry, ManifestFile, ManifestKind, ManifestSlice};
+pub use operator::{Abort, Move, Reset};
 pub use output::{Accounting, Output, SliceOutput, StagedFile, StagedSlice};
 pub use plan::{LeftOut, Loss, Plan, PlannedEnd, PlannedSlice, Task, Why};
 

@@ -1,6 +1,8 @@
-//! The three use cases: *plan a run*, *read a task*, *finalize a run*. Functions with the ports
-//! as arguments; the decisions they take are pure functions elsewhere in this crate.
+//! The three use cases: *plan a run*, *read a task*, *finalize a run*; beside them what an operator
+//! does: *reset* and *abort*. Functions with the ports as arguments; the decisions they take are
+//! pure functions elsewhere in this crate.
 
+mod abort;
 mod commit;
 mod finalizer;
 mod layouts;
@@ -11,6 +13,7 @@ mod pass;
 mod planner;
 mod publish;
 mod reader;
+mod reset;
 mod roll_forward;
 mod slice_check;
 mod staging;
@@ -19,11 +22,13 @@ mod verify;
 
 use std::time::Duration;
 
+pub use abort::{AbortPorts, Abortable, Aborted, abort, abortable};
 pub use finalizer::{Committed, FinalizeOutcome, FinalizerPorts, Unfinished, finalize};
 pub use observing::{LagReport, Preview, observe_lag, preview};
 pub use planner::{PlannerPorts, TickOutcome, TickReport, tick};
 pub use reader::{ReadOutcome, ReaderPorts, TaskSummary, read_task};
-pub use state::{load_checkpoint, load_head, load_plan, load_task, set_paused};
+pub use reset::{ResetOutcome, ResetRequest, reset};
+pub use state::{check_destination, load_checkpoint, load_head, load_plan, load_task, set_paused};
 pub use verify::{ReadRows, Verified, VerifyPorts, verify};
 
 /// What a deployment chooses.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -90,10 +90,25 @@ impl Tree {
                 Err(error) => return Err(failed("create", target, error)),
             }
         }
-        Err(Error::unavailable(format!(
-            "create {}: its directory is removed again and again: leave it alone",
-            target.display()
-        )))
+        Err(removed_again_and_again("create", target))
+    }
+
+    /// Puts a file of these bytes in the place of whatever stands at `target`, durably.
+    pub(crate) fn replace(&self, bytes: &[u8], target: &Path) -> Result<()> {
+        let wrong = |error| failed("replace", target, error);
+        for _ in 0..LINK_TRIES {
+            self.make_dir(parent(target))?;
+            let file = self.scratch.make_named().map_err(wrong)?;
+            file.file().write_all(bytes).map_err(wrong)?;
+            file.file().sync_all().map_err(wrong)?;
+            match file.rename(target) {
+                Ok(()) => return self.settle(target),
+                // The directory was removed meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(wrong(error)),
+            }
+        }
+        Err(removed_again_and_again("replace", target))
     }
 
     /// Makes a directory and those above it.
@@ -166,6 +181,13 @@ impl Tree {
     }
 }
 
+fn removed_again_and_again(doing: &str, target: &Path) -> Error {
+    Error::unavailable(format!(
+        "{doing} {}: its directory is removed again and again: leave it alone",
+        target.display()
+    ))
+}
+
 /// The directory that `path` stands in.
 fn parent(path: &Path) -> &Path {
     path.parent().expect("every path is an absolute one below the root")
@@ -193,8 +215,6 @@ fn sync_dir(dir: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
 
     fn tree(root: &Path) -> Tree {

@@ -97,6 +97,18 @@ impl ObjectStore for DirectoryObjects {
         .await
     }
 
+    async fn replace(
+        &self,
+        path: &str,
+        bytes: Bytes,
+        _metadata: &Metadata,
+        by: Deadline,
+    ) -> Result<()> {
+        let target = self.file_of(path)?;
+        let tree = Arc::clone(&self.tree);
+        within(by, &format!("replace {path}"), move || tree.replace(&bytes, &target)).await
+    }
+
     async fn upload(
         &self,
         path: &str,

@@ -35,6 +35,11 @@ impl Scratch {
         {
             return Ok(TempFile { file, name: None });
         }
+        self.make_named()
+    }
+
+    /// Makes a file that has a name for now, so that it can take the place of another.
+    pub(crate) fn make_named(&self) -> io::Result<TempFile> {
         std::fs::create_dir_all(&self.named_in)?;
         loop {
             let name = self.named_in.join(format!("{}.tmp", SystemClock.random_id()));
@@ -73,6 +78,17 @@ impl TempFile {
             Some(name) => std::fs::hard_link(name, target),
             None => link_without_name(&self.file, target),
         }
+    }
+}
+
+impl TempFile {
+    /// Moves a file of [`Scratch::make_named`] to `target`, in the place of whatever stands there.
+    pub(crate) fn rename(mut self, target: &Path) -> io::Result<()> {
+        let name = self.name.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        std::fs::rename(name, target)?;
+        // What has its name now must not be removed with this.
+        self.name = None;
+        Ok(())
     }
 }
 
@@ -155,6 +171,18 @@ mod tests {
             assert_eq!(std::fs::read(&target).expect("it stands"), b"whole");
             assert!(names(&dir.path().join(".tmp")).is_empty());
         }
+    }
+
+    #[test]
+    fn a_renamed_file_takes_the_place_of_what_stands_and_stays() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let target = dir.path().join("x");
+        std::fs::write(&target, b"before").expect("a few bytes");
+        let file = scratch(dir.path(), true).make_named().expect("a file");
+        file.file().write_all(b"after").expect("a few bytes");
+        file.rename(&target).expect("the same directory");
+        assert_eq!(std::fs::read(&target).expect("it stands"), b"after");
+        assert!(names(&dir.path().join(".tmp")).is_empty());
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tidegate_core::words::{PipelineName, RandomId};
 use crate::actor::Ports;
 use crate::file::{SimEncoder, SimJoiner};
 use crate::mail::Event;
+use crate::orders::{OperatorEvent, obey};
 use crate::sabotage::Sabotage;
 
 /// Timeouts, in seconds: the leases of [`Settings`] outlast them.
@@ -39,7 +40,9 @@ pub(crate) async fn run(ports: &Ports, event: Event) -> Result<String> {
 
 fn pipeline_of(event: &Event) -> Result<PipelineName> {
     Ok(match event {
-        Event::Planner(event) => Spec::from_value(&event.spec)?.pipeline,
+        Event::Planner(PlannerEvent { spec, .. }) | Event::Operator(OperatorEvent { spec, .. }) => {
+            Spec::from_value(spec)?.pipeline
+        }
         Event::Reader(event) => event.pipeline.clone(),
         Event::Finalizer(event) => event.pipeline.clone(),
     })
@@ -69,7 +72,24 @@ async fn run_one(
         Event::Planner(event) => plan(ports, invoker, holder, &event).await,
         Event::Reader(event) => read(ports, &event).await,
         Event::Finalizer(event) => publish(ports, invoker, holder, &event).await,
+        Event::Operator(event) => operate(ports, invoker, holder, &event).await,
     }
+}
+
+/// An operator's command: a reset is rolled forward by the same process, and by whoever its event
+/// starts.
+async fn operate(
+    ports: &Ports,
+    invoker: &impl Invoker,
+    holder: RandomId,
+    event: &OperatorEvent,
+) -> Result<String> {
+    let deadline = within(ports, FINALIZER_SECS);
+    let (told, finalizer) = obey(ports, holder, settings(), event, deadline).await?;
+    if let Some(event) = finalizer {
+        publish(ports, invoker, holder, &event).await?;
+    }
+    Ok(told)
 }
 
 /// Small numbers, so that small files already take the ways of large ones.

@@ -12,6 +12,7 @@ use tidegate_core::words::{Isolation, PipelineName, RandomId, RunNumber, TopicId
 mod commit;
 mod data;
 mod head;
+mod operator;
 mod rest;
 mod restore;
 
@@ -48,6 +49,12 @@ pub(crate) struct Watch {
     opened: BTreeSet<(RunNumber, RandomId)>,
     /// Runs that were closed.
     pub(crate) closed: BTreeSet<RunNumber>,
+    /// Runs that an operator gave up.
+    pub(crate) aborted: BTreeSet<RunNumber>,
+    /// Reasons of the resets that may publish offsets twice.
+    pub(crate) permitted: BTreeSet<String>,
+    /// Offsets that an operator chose never to read.
+    skipped: BTreeSet<(TopicId, i32, i64)>,
     /// Where the committed checkpoint has each partition.
     pub(crate) committed: Committed,
     /// What the manifests say of each partition, one after another.
@@ -75,6 +82,9 @@ impl Watch {
             manifests: BTreeMap::new(),
             opened: BTreeSet::new(),
             closed: BTreeSet::new(),
+            aborted: BTreeSet::new(),
+            permitted: BTreeSet::new(),
+            skipped: BTreeSet::new(),
             committed: BTreeMap::new(),
             told: BTreeMap::new(),
             stopped: BTreeSet::new(),
@@ -86,6 +96,13 @@ impl Watch {
 
     pub(crate) fn violated(&mut self, what: impl Into<String>) {
         self.violations.push(what.into());
+    }
+
+    /// Whether `path` is a data file or the manifest of a run that an operator gave up.
+    fn gave_up(&self, path: &str) -> bool {
+        let run = names::DataFile::parse(path).map(|name| name.run);
+        let run = run.or_else(|| names::ManifestFile::parse(path).map(|name| name.run));
+        run.is_some_and(|run| self.aborted.contains(&run))
     }
 
     /// The first violation, if there is one.
@@ -105,8 +122,9 @@ impl State {
             if *first != stands {
                 return self.watch.violated(format!("{path} was changed"));
             }
-            // Layouts and staged files have an author; all else follows from the layout alone.
-            let follows = names::LayoutFile::parse(path).is_none();
+            // Layouts and staged files have an author; all else follows from the layout alone,
+            // unless the run was given up.
+            let follows = names::LayoutFile::parse(path).is_none() && !self.watch.gave_up(path);
             if follows && *attempted != stands {
                 self.watch.violated(format!("{path} was made twice, and not alike"));
             }

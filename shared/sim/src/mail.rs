@@ -4,6 +4,7 @@ use std::fmt;
 
 use tidegate_core::ports::{FinalizerEvent, PlannerEvent, ReaderEvent};
 
+use crate::orders::OperatorEvent;
 use crate::rng::Rng;
 
 /// What starts a function.
@@ -15,6 +16,8 @@ pub enum Event {
     Reader(ReaderEvent),
     /// A finalizer.
     Finalizer(FinalizerEvent),
+    /// An operator's command.
+    Operator(OperatorEvent),
 }
 
 impl fmt::Display for Event {
@@ -28,6 +31,7 @@ impl fmt::Display for Event {
                 let aside = if event.set_aside { ", all set aside" } else { "" };
                 write!(f, "finalizer run {}{aside}", event.run)
             }
+            Self::Operator(event) => event.fmt(f),
         }
     }
 }

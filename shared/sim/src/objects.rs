@@ -22,7 +22,7 @@ impl Objects {
         Created::Ours
     }
 
-    /// Replaces an object: only sabotage does this.
+    /// Replaces an object, or puts one where none is.
     pub(crate) fn overwrite(&mut self, path: &str, bytes: &Bytes) {
         self.by_path.insert(path.to_owned(), bytes.clone());
     }

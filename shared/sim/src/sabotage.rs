@@ -15,16 +15,25 @@ pub enum Sabotage {
     JoinIsRandom,
     /// Rules 3 and 4: an object that stands, of whatever kind, is replaced.
     CreateReplaces,
+    /// An abort empties what stands, and leaves free the names of what does not.
+    AbortTakesNoName,
+    /// A finalizer does not see that its run is being aborted.
+    AbortIsNotSeen,
+    /// A reset publishes offsets twice without permission.
+    ResetAsksNobody,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::SwapIgnoresVersion,
         Self::ClosedRunLooksOpen,
         Self::WriteReplaces,
         Self::LayoutReplaced,
         Self::JoinIsRandom,
         Self::CreateReplaces,
+        Self::AbortTakesNoName,
+        Self::AbortIsNotSeen,
+        Self::ResetAsksNobody,
     ];
 }

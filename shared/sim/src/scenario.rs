@@ -5,6 +5,7 @@ use tidegate_core::words::Isolation;
 
 mod all;
 
+use crate::orders::Order;
 use crate::rng::Rng;
 use crate::world::{State, World};
 
@@ -35,6 +36,10 @@ pub enum Change {
     Backup,
     /// The state table is put back to the last backup.
     Restore,
+    /// An operator resets some of the pipeline.
+    Reset,
+    /// An operator aborts whatever run is open.
+    Abort,
 }
 
 /// A pipeline and its surroundings.
@@ -110,16 +115,23 @@ impl Scenario {
         });
     }
 
-    /// One of the changes happens.
-    pub(crate) fn change(&self, world: &World, rng: &mut Rng) {
-        let Some(change) = self.changes.get(rng.index(self.changes.len())) else { return };
+    /// One of the changes happens; an operator's is to be started.
+    pub(crate) fn change(&self, world: &World, rng: &mut Rng) -> Option<Order> {
+        let change = self.changes.get(rng.index(self.changes.len()))?;
         world.with(|state| {
             let (topic, partition) = any_partition(state, rng);
             state.note([0xc4a, u64::from(topic.len() == 1), 0], || {
                 format!("      -- {change:?} {topic}-{partition}")
             });
-            happen(*change, state, (&topic, partition), rng);
-        });
+            match change {
+                Change::Reset => Some(Order::any_reset(state, &topic, partition, rng)),
+                Change::Abort => Some(Order::Abort),
+                _ => {
+                    happen(*change, state, (&topic, partition), rng);
+                    None
+                }
+            }
+        })
     }
 
     /// Everything that was held back is let go: transactions end, leaders are elected.
@@ -157,6 +169,7 @@ fn happen(change: Change, state: &mut State, at: (&str, i32), rng: &mut Rng) {
             let added = state.kafka.topic(topic).map_or(0, |topic| topic.partitions.len() - 1);
             state.kafka.produce(topic, i32::try_from(added).unwrap_or(0), now, None);
         }
+        Change::Reset | Change::Abort => {}
         Change::Backup => state.back_up(),
         Change::Restore => state.restore(),
         Change::EndTransaction

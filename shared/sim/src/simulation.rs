@@ -10,10 +10,13 @@ use crate::actor::Ports;
 use crate::executor::{Step, Task, step};
 use crate::functions;
 use crate::mail::Event;
+use crate::orders::Order;
 use crate::replay::Replay;
 use crate::rng::Rng;
 use crate::scenario::{Scenario, one_more_each};
 use crate::world::{Settings, State, World};
+
+mod operator;
 
 /// How often the schedule fires, in milliseconds.
 const TICK: i64 = 300_000;
@@ -52,6 +55,8 @@ pub(crate) struct Course<'a> {
     ticks: u64,
     next_tick: i64,
     changes: u64,
+    /// What an operator is about to do: a reset waits until no run is open, an abort until one is.
+    orders: Vec<Order>,
     phase: Phase,
 }
 
@@ -84,6 +89,7 @@ impl<'a> Course<'a> {
             actors: Vec::new(),
             ticks: 0,
             changes: 0,
+            orders: Vec::new(),
             phase: Phase::Changing,
         }
     }
@@ -153,6 +159,7 @@ impl Course<'_> {
                     chain: 0,
                 }));
             }
+            self.abort_again();
         }
         while let Some(event) = self.world.with(|state| state.mail.take(now)) {
             self.start(event);
@@ -175,6 +182,7 @@ impl Course<'_> {
             Event::Planner(_) => format!("planner{number}"),
             Event::Reader(event) => format!("reader{number}.{}", event.task),
             Event::Finalizer(_) => format!("finalizer{number}"),
+            Event::Operator(_) => format!("operator{number}"),
         };
         self.world.with(|state| {
             state.note([0x57a7, 0, 0], || format!("      -- {name} starts: {event}"));
@@ -222,9 +230,9 @@ impl Course<'_> {
             return;
         }
         if self.changes < self.scenario.changes_max && self.rng.per_mille(CHANGE_PER_MILLE) {
-            self.changes += 1;
-            self.scenario.change(&self.world, &mut self.rng);
+            self.change();
         }
+        self.perhaps_order();
         if self.scenario.strays && self.rng.per_mille(CHANGE_PER_MILLE / 4) {
             let stray = self.world.with(|state| state.mail.stray());
             if let Some(event) = stray {
@@ -238,7 +246,9 @@ impl Course<'_> {
         let changed = self.phase != Phase::Changing || self.changes >= self.scenario.changes_max;
         let still = self.actors.is_empty()
             && self.world.with(|state| state.mail.next_at().is_none() && state.late.is_empty());
+        let ordered = self.phase == Phase::Changing && self.due_order().is_some();
         still
+            && !ordered
             && self.ticks > 1
             && (changed || self.ticks > TICKS_MAX / 2)
             && (self.phase == Phase::Changing || self.world.with(|state| state.caught_up()))
@@ -251,8 +261,10 @@ impl Course<'_> {
             return Err(format!("not caught up after {TICKS_MAX} ticks: {left}"));
         }
         if self.phase == Phase::Changing && self.changes < self.scenario.changes_max {
-            self.changes += 1;
-            self.scenario.change(&self.world, &mut self.rng);
+            self.change();
+        }
+        if self.order_at_last() {
+            return Ok(());
         }
         let idle = self.world.with(|state| state.caught_up());
         let tick = self.next_tick;
@@ -300,6 +312,8 @@ impl State {
         match error.kind() {
             Unavailable | OutOfTime | Conflict | DataLoss => {}
             Corrupt if self.watch.restored => self.watch.refused = true,
+            // What an operator asks for may be what cannot be done.
+            Config if name.starts_with("operator") => {}
             Corrupt | BadRecord | Denied | Config => {
                 self.watch.violated(format!("{name}: {error:?}"));
             }

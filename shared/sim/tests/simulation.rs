@@ -95,6 +95,18 @@ fn w16_every_single_fault_while_retention_passes() {
     every_single_fault(4);
 }
 
+/// Resets forward, back, in time, with permission and without; each is rolled forward whoever dies.
+#[test]
+fn every_single_fault_of_resets() {
+    every_single_fault(8);
+}
+
+/// Nothing comes of a run that was given up, and an abort that died goes on.
+#[test]
+fn every_single_fault_of_aborts() {
+    every_single_fault(9);
+}
+
 /// K03, K06, K08, W14: several planners, actors that wake up hours late, stray events, logs that
 /// are cut or made anew (X13, X17), a state table put back from a backup: faults of all kinds.
 #[test]

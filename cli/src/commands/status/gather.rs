@@ -105,6 +105,7 @@ fn open_run(head: &Head, now: Millis) -> Option<OpenRunLine> {
         tasks: open.tasks(),
         opened_at: time_text(open.opened_at),
         seconds: now.since(open.opened_at).as_secs(),
+        aborting: open.aborting.as_ref().map(|abort| abort.reason.clone()),
     })
 }
 

@@ -1,6 +1,6 @@
 //! The last runs, from their manifests.
 
-use tidegate_core::documents::{self, Manifest, ManifestKind};
+use tidegate_core::documents::{self, Manifest};
 use tidegate_core::error::Context;
 use tidegate_core::names;
 use tidegate_core::ports::{ObjectStore, ReadRange};
@@ -41,9 +41,8 @@ fn line(manifest: &Manifest) -> RunLine {
     let lost = manifest.losses.iter().map(|loss| loss.end.abs_diff(loss.start));
     RunLine {
         run: manifest.run,
-        kind: match manifest.kind {
-            ManifestKind::Commit => "commit".to_owned(),
-        },
+        kind: manifest.kind.as_str(),
+        reason: manifest.reason.clone(),
         planned_at: time_text(manifest.planned_at),
         laid_out_at: time_text(manifest.laid_out_at),
         rows: manifest.files.iter().map(|file| file.rows).sum(),

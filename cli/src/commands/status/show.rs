@@ -1,6 +1,6 @@
 //! The status for programs and for people.
 
-use super::{PipelineLine, Shown};
+use super::{OpenRunLine, PipelineLine, RunLine, Shown};
 use crate::console::{say, say_typed};
 use crate::table::{bytes, count, grid, lag, span};
 
@@ -41,12 +41,15 @@ fn opening(line: &PipelineLine) -> Vec<String> {
         lines.push("paused: no new run is opened until `tidegate resume`".to_owned());
     }
     if let Some(open) = &line.open_run {
-        lines.push(format!(
-            "run {} is open for {} ({} tasks): the next run rolls it forward, if nobody is at work",
-            open.run,
-            span(open.seconds),
-            open.tasks
-        ));
+        let what = match &open.aborting {
+            None => "the next run rolls it forward, if nobody is at work".to_owned(),
+            Some(reason) => format!(
+                "it is being aborted ({reason}); `tidegate abort` goes on with it, if nobody is \
+                 at it"
+            ),
+        };
+        let OpenRunLine { run, tasks, seconds, .. } = open;
+        lines.push(format!("run {run} is open for {} ({tasks} tasks): {what}", span(*seconds)));
     }
     if let Some(cause) = &line.cause {
         let as_of = line.as_of.as_deref().unwrap_or("never");
@@ -98,10 +101,17 @@ fn runs(shown: &Shown) -> String {
             count(line.rows),
             line.files.to_string(),
             bytes(line.bytes),
-            if line.lost == 0 { String::new() } else { format!("{} lost", count(line.lost)) },
+            remark(line),
         ]
     });
     grid(["run", "planned", "rows", "files", "written", ""], [0, 2, 3, 4], rows)
+}
+
+/// What a run did beside copying.
+fn remark(line: &RunLine) -> String {
+    let lost = (line.lost > 0).then(|| format!("{} lost", count(line.lost)));
+    let why = line.reason.as_ref().map(|reason| format!("{}: {reason}", line.kind));
+    why.into_iter().chain(lost).collect::<Vec<_>>().join(", ")
 }
 
 fn known(offset: Option<i64>) -> String {

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::CheckpointRef;
+use super::{Abort, CheckpointRef};
 use crate::time::Millis;
 use crate::words::{PipelineName, RandomId, RunNumber};
 
@@ -36,6 +36,15 @@ pub struct Head {
     pub paused: bool,
 }
 
+impl Head {
+    /// The run `run`, if it is open with the plan `plan` and is not being aborted: only then may
+    /// anything be started, published or committed for it.
+    pub fn open_as(&self, run: RunNumber, plan: RandomId) -> Option<&OpenRun> {
+        let open = self.open.as_ref()?;
+        ((open.run, open.plan) == (run, plan) && open.aborting.is_none()).then_some(open)
+    }
+}
+
 /// A layout, by name and content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayoutRef {
@@ -68,6 +77,10 @@ pub struct OpenRun {
     pub finalizing: Option<Lease>,
     /// How often a finalizer took the lease.
     pub finalizer_starts: u32,
+    /// Set once an operator gives the run up: from then on nothing starts, publishes or commits
+    /// it, and no run opens until the abort is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aborting: Option<Abort>,
 }
 
 impl OpenRun {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Accounting, CheckpointEntry, CheckpointRef, Loss};
+use super::{Accounting, CheckpointEntry, CheckpointRef, Loss, Reset};
 use crate::time::Millis;
 use crate::words::{PipelineName, RandomId, RunNumber, TopicId, TopicPartition};
 
@@ -44,6 +44,13 @@ pub struct Layout {
     pub files: Vec<DataFile>,
     /// Tasks whose output does not count.
     pub set_aside: Vec<SetAside>,
+    /// What an operator decided, if the run is a reset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset: Option<Reset>,
+    /// Why the run was given up, if it had no layout when it was: then this one takes the name
+    /// in the chain, and nothing comes of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aborted: Option<String>,
 }
 
 /// What counts of a slice.

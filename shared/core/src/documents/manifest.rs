@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Accounting, CheckpointEntry, CountedSlice, FileSlice, Layout, Loss, SetAside};
+use super::{Accounting, CheckpointEntry, CountedSlice, FileSlice, Layout, Loss, Move, SetAside};
 use crate::time::Millis;
 use crate::words::{PipelineName, RandomId, RunNumber, TopicId};
 
@@ -41,6 +41,12 @@ pub struct Manifest {
     pub files: Vec<ManifestFile>,
     /// Tasks whose output did not count.
     pub set_aside: Vec<SetAside>,
+    /// Why, in the words of the operator who reset or aborted; none of a commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The partitions that a reset moved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<Move>,
 }
 
 /// What a run was.
@@ -49,6 +55,21 @@ pub struct Manifest {
 pub enum ManifestKind {
     /// Records were copied.
     Commit,
+    /// An operator decided where partitions go on.
+    Reset,
+    /// An operator gave the run up: nothing came of it.
+    Aborted,
+}
+
+impl ManifestKind {
+    /// The kind as it stands in a manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Reset => "reset",
+            Self::Aborted => "aborted",
+        }
+    }
 }
 
 /// The accounting of a slice.
@@ -116,13 +137,18 @@ impl Manifest {
             rows: file.rows,
             slices: file.slices.clone(),
         });
+        let (kind, reason) = match (&layout.aborted, &layout.reset) {
+            (Some(reason), _) => (ManifestKind::Aborted, Some(reason.clone())),
+            (None, Some(reset)) => (ManifestKind::Reset, Some(reset.reason.clone())),
+            (None, None) => (ManifestKind::Commit, None),
+        };
         Self {
             format: super::FORMAT,
             pipeline: layout.pipeline.clone(),
             birth_id: layout.birth_id,
             run: layout.run,
             previous: layout.previous_manifest,
-            kind: ManifestKind::Commit,
+            kind,
             layout_hash: layout_hash.to_owned(),
             planned_at: layout.planned_at,
             laid_out_at: layout.laid_out_at,
@@ -132,6 +158,25 @@ impl Manifest {
             checkpoint: layout.entries.iter().map(ManifestEntry::of).collect(),
             files: files.collect(),
             set_aside: layout.set_aside.clone(),
+            reason,
+            moves: layout.reset.as_ref().map(|reset| reset.moves.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// The same once the run was given up: zero-row files stand under the layout's names, and of
+    /// the checkpoint only the starts are kept that the run's plan resolved.
+    #[must_use]
+    pub fn given_up(self, reason: &str, starts: &[CheckpointEntry]) -> Self {
+        let empty = |file: ManifestFile| ManifestFile { rows: 0, slices: Vec::new(), ..file };
+        Self {
+            kind: ManifestKind::Aborted,
+            slices: Vec::new(),
+            losses: Vec::new(),
+            checkpoint: starts.iter().map(ManifestEntry::of).collect(),
+            files: self.files.into_iter().map(empty).collect(),
+            reason: Some(reason.to_owned()),
+            moves: Vec::new(),
+            ..self
         }
     }
 }

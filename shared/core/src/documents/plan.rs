@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CheckpointEntry, CheckpointRef};
+use super::{CheckpointEntry, CheckpointRef, Reset};
 use crate::ports::Cause;
 use crate::time::Millis;
 use crate::words::{OffsetRange, PipelineName, RandomId, RunNumber, TopicId, TopicPartition};
@@ -48,6 +48,9 @@ pub struct Plan {
     pub ends: Vec<PlannedEnd>,
     /// Topics and partitions that take no part, and why.
     pub left_out: Vec<LeftOut>,
+    /// What an operator decided, if the run is a reset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset: Option<Reset>,
 }
 
 /// The slices that one reader invocation reads.

@@ -120,12 +120,31 @@ fn layout() -> Layout {
             }],
         }],
         set_aside: vec![SetAside { task: 1, cause: "given up".to_owned() }],
+        reset: None,
+        aborted: None,
     }
 }
 
-#[test]
-fn the_head_is_read_as_it_was_written() {
-    let head = Head {
+fn reset() -> Reset {
+    let moved = Move {
+        topic: partition().topic,
+        topic_id: Some(TopicId([0x11; 16])),
+        partition: 3,
+        from: Some(1_000),
+        to: 1_100,
+    };
+    let anew = Move { topic: "rides.us".into(), topic_id: None, partition: 0, from: None, to: 7 };
+    Reset { reason: "a bad deploy".to_owned(), moves: vec![moved, anew] }
+}
+
+/// The layout of a run without tasks.
+fn bare_layout() -> Layout {
+    let (slices, files, set_aside) = (Vec::new(), Vec::new(), Vec::new());
+    Layout { slices, files, set_aside, ..layout() }
+}
+
+fn head() -> Head {
+    Head {
         format: FORMAT,
         pipeline: pipeline(),
         birth_id: RandomId(1),
@@ -146,11 +165,30 @@ fn the_head_is_read_as_it_was_written() {
             reading: Lease { holder: RandomId(3), until: Millis(1_790_001_260_000) },
             finalizing: Some(Lease { holder: RandomId(4), until: Millis(1_790_001_000_000) }),
             finalizer_starts: 1,
+            aborting: None,
         }),
         spec: json!({"pipeline": "rides"}),
         paused: true,
-    };
-    golden(&head, include_str!("golden/head-1.json"));
+    }
+}
+
+#[test]
+fn the_head_is_read_as_it_was_written() {
+    golden(&head(), include_str!("golden/head-1.json"));
+}
+
+#[test]
+fn the_head_of_an_aborting_run_is_read_as_it_was_written() {
+    let mut head = head();
+    let open = head.open.as_mut().expect("it has one");
+    let (run, plan) = (open.run, open.plan);
+    open.aborting = Some(Abort {
+        reason: "staged files are gone".to_owned(),
+        since: Millis(1_790_000_070_000),
+        id: RandomId(0xab),
+    });
+    assert!(head.open_as(run, plan).is_none());
+    golden(&head, include_str!("golden/head-aborting-1.json"));
 }
 
 #[test]
@@ -177,8 +215,7 @@ fn the_checkpoint_is_read_as_it_was_written() {
     golden(&Checkpoint { entries, ..checkpoint }, include_str!("golden/checkpoint-1-starts.json"));
 }
 
-#[test]
-fn the_plan_is_read_as_it_was_written() {
+fn plan() -> Plan {
     let left_out = |why| LeftOut {
         topic: partition().topic,
         partition: Some(3),
@@ -186,7 +223,7 @@ fn the_plan_is_read_as_it_was_written() {
         message: "why".to_owned(),
     };
     let cause = Cause { kind: ErrorKind::Unavailable, message: "no leader".to_owned() };
-    let plan = Plan {
+    Plan {
         format: FORMAT,
         pipeline: pipeline(),
         birth_id: RandomId(1),
@@ -218,8 +255,21 @@ fn the_plan_is_read_as_it_was_written() {
             left_out(Why::Capped),
             left_out(Why::Table),
         ],
-    };
-    golden(&plan, include_str!("golden/plan-1.json"));
+        reset: None,
+    }
+}
+
+#[test]
+fn the_plan_is_read_as_it_was_written() {
+    golden(&plan(), include_str!("golden/plan-1.json"));
+}
+
+#[test]
+fn the_plan_of_a_reset_is_read_as_it_was_written() {
+    let (task_hashes, schemas, left_out) = (Vec::new(), Vec::new(), Vec::new());
+    let reset = Some(reset());
+    let plan = Plan { tasks: 0, task_hashes, schemas, left_out, backlog: false, reset, ..plan() };
+    golden(&plan, include_str!("golden/plan-reset-1.json"));
 }
 
 #[test]
@@ -278,4 +328,24 @@ fn the_layout_is_read_as_it_was_written() {
 #[test]
 fn the_manifest_is_read_as_it_was_written() {
     golden(&Manifest::of(&layout(), "2b", &[4_000]), include_str!("golden/manifest-1.json"));
+}
+
+#[test]
+fn layout_and_manifest_of_a_reset_are_read_as_they_were_written() {
+    let layout = Layout { reset: Some(reset()), ..bare_layout() };
+    golden(&layout, include_str!("golden/layout-reset-1.json"));
+    golden(&Manifest::of(&layout, "2b", &[]), include_str!("golden/manifest-reset-1.json"));
+}
+
+#[test]
+fn layout_and_manifest_of_an_aborted_run_are_read_as_they_were_written() {
+    let reason = "staged files are gone";
+    let manifest = Manifest::of(&layout(), "2b", &[300]).given_up(reason, &[]);
+    golden(&manifest, include_str!("golden/manifest-aborted-1.json"));
+    let (losses, entries) = (Vec::new(), vec![entry(PartitionState::Fine)]);
+    let layout = Layout { aborted: Some(reason.to_owned()), losses, entries, ..bare_layout() };
+    golden(&layout, include_str!("golden/layout-aborted-1.json"));
+    // Whoever comes to it, the abort or a late finalizer, makes one manifest of it.
+    let of_finalizer = Manifest::of(&layout, "2b", &[]);
+    assert_eq!(of_finalizer.clone().given_up(reason, &layout.entries), of_finalizer);
 }

@@ -92,5 +92,7 @@ pub fn lay_out(
         entries,
         files: data_files,
         set_aside: results.iter().filter_map(aside).collect(),
+        reset: plan.reset.clone(),
+        aborted: None,
     }
 }

@@ -117,6 +117,7 @@ fn plan(tasks: u32) -> Plan {
         backlog: false,
         ends: Vec::new(),
         left_out: Vec::new(),
+        reset: None,
     }
 }
 

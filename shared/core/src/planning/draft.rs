@@ -42,9 +42,9 @@ impl Candidate {
 /// What a plan is made of beside its tasks.
 #[derive(Default)]
 pub(super) struct Draft {
-    losses: Vec<Loss>,
-    entries: Vec<CheckpointEntry>,
-    ends: Vec<PlannedEnd>,
+    pub(super) losses: Vec<Loss>,
+    pub(super) entries: Vec<CheckpointEntry>,
+    pub(super) ends: Vec<PlannedEnd>,
     left_out: Vec<LeftOut>,
     backlog: bool,
 }
@@ -276,6 +276,7 @@ impl Draft {
             backlog: self.backlog,
             ends: self.ends,
             left_out: self.left_out,
+            reset: None,
         };
         let decides_starts = new.base.is_none() && spec.start != Start::Earliest;
         PlannedRun { plan, tasks, quarantined, decides_starts }

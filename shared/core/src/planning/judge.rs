@@ -209,7 +209,8 @@ fn limit(case: Case<'_>, offsets: PartitionOffsets) -> Option<i64> {
     known.map(|end| end.offset).or(offsets.end_offset)
 }
 
-fn planned_end(case: Case<'_>, offsets: PartitionOffsets) -> PlannedEnd {
+/// Where a partition ends, for this run and for who asks how far behind it is.
+pub(super) fn planned_end(case: Case<'_>, offsets: PartitionOffsets) -> PlannedEnd {
     let limit = limit(case, offsets).unwrap_or(i64::MAX);
     PlannedEnd {
         partition: case.observed.partition.clone(),

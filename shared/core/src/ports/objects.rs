@@ -73,7 +73,7 @@ pub struct Page {
 }
 
 /// The destination. An object appears whole or not at all, and only if none stands under its
-/// name; it never changes afterwards.
+/// name; it never changes afterwards, but by [`ObjectStore::replace`].
 pub trait ObjectStore: Send + Sync {
     /// An object in the making.
     type Upload: Upload;
@@ -86,6 +86,17 @@ pub trait ObjectStore: Send + Sync {
         metadata: &Metadata,
         deadline: Deadline,
     ) -> impl Future<Output = Result<Created>> + Send;
+
+    /// Puts an object in the place of whatever stands under its name, or of nothing: at each
+    /// moment either stands whole. The one way in which an object changes, for the names of a run
+    /// that is given up.
+    fn replace(
+        &self,
+        path: &str,
+        bytes: Bytes,
+        metadata: &Metadata,
+        deadline: Deadline,
+    ) -> impl Future<Output = Result<()>> + Send;
 
     /// Begins an object whose bytes come piece by piece.
     fn upload(

@@ -12,6 +12,7 @@ use crate::ports::{
 };
 use crate::spec::Spec;
 use crate::time::Deadline;
+use crate::words::{PipelineName, RunNumber};
 
 /// Writes the checkpoint once; what stands is adopted.
 pub(super) async fn write_checkpoint<S: StateStore, O, J, I, C>(
@@ -54,8 +55,7 @@ pub(super) async fn commit<S: StateStore, O, J, I, C: Clock>(
     for _ in 0..CONFLICTS_MAX {
         let loaded = load_head(ports.state, &work.plan.pipeline, deadline).await?;
         let Some(LoadedHead { version, mut head }) = loaded else { return Ok(None) };
-        let ours = (work.open.run, work.open.plan);
-        if head.open.as_ref().map(|open| (open.run, open.plan)) != Some(ours) {
+        if head.open_as(work.open.run, work.open.plan).is_none() {
             return Ok(None);
         }
         head.checkpoint = Some(checkpoint.clone());
@@ -95,19 +95,22 @@ pub(super) async fn go_on<S: StateStore, O, J, I: Invoker, C: Clock>(
 
 /// Deletes what is staged for this run and all before it. What belongs to a run that did not
 /// touch the destination waits for one that does.
-pub(super) async fn delete_staged<S, O: ObjectStore, J, I, C>(
-    ports: &FinalizerPorts<'_, S, O, J, I, C>,
-    work: &Work,
+pub(super) async fn delete_staged(
+    objects: &impl ObjectStore,
+    pipeline: &PipelineName,
+    run: RunNumber,
     deadline: Deadline,
 ) -> Result<()> {
-    let prefix = names::staging_prefix(&work.plan.pipeline);
+    let prefix = names::staging_prefix(pipeline);
     let mut after = None;
     loop {
-        let page = ports.objects.list(&prefix, after.as_deref(), deadline).await?;
-        let old = page.objects.into_iter().map(|object| object.path).filter(|path| {
-            names::StagedFile::parse(path).is_some_and(|name| name.run <= work.plan.run)
-        });
-        ports.objects.delete(&old.collect::<Vec<_>>(), deadline).await?;
+        let page = objects.list(&prefix, after.as_deref(), deadline).await?;
+        let old = page
+            .objects
+            .into_iter()
+            .map(|object| object.path)
+            .filter(|path| names::StagedFile::parse(path).is_some_and(|name| name.run <= run));
+        objects.delete(&old.collect::<Vec<_>>(), deadline).await?;
         match page.next {
             Some(next) => after = Some(next),
             None => return Ok(()),

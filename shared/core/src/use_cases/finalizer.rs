@@ -46,7 +46,7 @@ pub struct FinalizerPorts<'a, S, O, J, I, C> {
 pub enum FinalizeOutcome {
     /// The run is committed.
     Committed(Box<Committed>),
-    /// The run is closed already, or goes by another plan: nothing was done.
+    /// The run is closed already or given up, or goes by another plan: nothing was done.
     Stale,
     /// Another finalizer is at work.
     Busy,
@@ -200,8 +200,8 @@ async fn begin<S: StateStore, O, J, I, C: Clock>(
 
 /// The open run that the event names.
 pub(super) fn ours(loaded: LoadedHead, event: &FinalizerEvent) -> Option<(LoadedHead, OpenRun)> {
-    let open = loaded.head.open.clone()?;
-    ((open.run, open.plan) == (event.run, event.plan)).then_some((loaded, open))
+    let open = loaded.head.open_as(event.run, event.plan)?.clone();
+    Some((loaded, open))
 }
 
 /// Tasks and outputs; the number of missing outputs, if there are any.
@@ -243,7 +243,7 @@ where
 {
     let mut done = summary(work);
     let settled = settle(&work.plan, &work.base, &work.results);
-    let found = layouts::find(ports, work, deadline).await;
+    let found = layouts::find(ports.objects, &work.head, &work.open, deadline).await;
     let standing = match (found, settled) {
         // What stands counts, whatever this version of the code would have made of the run.
         (Ok(Some(standing)), _) => Ok(standing),
@@ -287,7 +287,8 @@ where
     let Some(spec) = committed else { return Ok(FinalizeOutcome::Stale) };
     let mut tidied = go_on(ports, work, &done, &spec, deadline).await;
     if reference.is_some() && tidied.is_ok() {
-        tidied = delete_staged(ports, work, deadline).await;
+        let (pipeline, run) = (&work.plan.pipeline, work.plan.run);
+        tidied = delete_staged(ports.objects, pipeline, run, deadline).await;
     }
     done.untidy = tidied.err().map(|error| error.to_string());
     Ok(FinalizeOutcome::Committed(Box::new(done)))
@@ -297,7 +298,8 @@ where
 fn summary(work: &Work) -> Committed {
     Committed {
         run: work.plan.run,
-        losses: work.plan.losses.clone(),
+        // What an operator chose to skip is in the manifest, and no cause for alarm.
+        losses: work.plan.reset.as_ref().map_or(work.plan.losses.clone(), |_| Vec::new()),
         backlog: work.plan.backlog || work.results.iter().any(stopped_early),
         unfinished: work.results.iter().flat_map(unfinished).collect(),
         ..Committed::default()

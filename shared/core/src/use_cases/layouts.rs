@@ -5,7 +5,7 @@ use futures_util::future::try_join_all;
 use super::finalizer::{FinalizerPorts, Work};
 use super::moving::read_footer;
 use super::{SIDE_BY_SIDE, staging};
-use crate::documents::{self, Layout, LayoutRef};
+use crate::documents::{self, Head, Layout, LayoutRef, OpenRun};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::layout::{self, Aside, Fault, Situation, TaskResult};
 use crate::names;
@@ -25,16 +25,37 @@ pub(super) struct StandingLayout {
     pub(super) adopted: bool,
 }
 
-/// The layout of this run, if it stands.
-pub(super) async fn find<S, O: ObjectStore, J, I, C>(
-    ports: &FinalizerPorts<'_, S, O, J, I, C>,
-    work: &Work,
+/// The layout of the run `open`, if it stands.
+pub(super) async fn find(
+    objects: &impl ObjectStore,
+    head: &Head,
+    open: &OpenRun,
     deadline: Deadline,
 ) -> Result<Option<StandingLayout>> {
-    let path = path(work);
-    let read = ports.objects.read(&path, ReadRange::All, deadline).await;
+    let path = path(head);
+    let read = objects.read(&path, ReadRange::All, deadline).await;
     let stands = read.while_doing(|| format!("look for layout {path}"))?;
-    stands.map(|stands| adopt(work, &path, &stands.bytes)).transpose()
+    stands.map(|stands| adopt(head, open, &path, &stands.bytes)).transpose()
+}
+
+/// Creates the layout of the run `open`; one that stands meanwhile is adopted.
+pub(super) async fn create(
+    objects: &impl ObjectStore,
+    head: &Head,
+    open: &OpenRun,
+    layout: Layout,
+    deadline: Deadline,
+) -> Result<StandingLayout> {
+    let path = path(head);
+    let bytes = documents::encode(&layout);
+    let hash = documents::hash(&bytes);
+    let created = objects.create(&path, bytes, &[], deadline).await;
+    match created.while_doing(|| format!("write layout {path}"))? {
+        Created::Ours => Ok(StandingLayout { layout, hash, adopted: false }),
+        Created::Stands => find(objects, head, open, deadline)
+            .await?
+            .ok_or_else(|| Error::unavailable(format!("layout {path} stands, and cannot be read"))),
+    }
 }
 
 /// Writes the layout of this run; if one stands meanwhile, it is adopted.
@@ -44,7 +65,6 @@ pub(super) async fn write<S: StateStore, O: ObjectStore, J: Joiner, I, C: Clock>
     set_aside: bool,
     deadline: Deadline,
 ) -> Result<StandingLayout> {
-    let path = path(work);
     let results = checked(ports, work, set_aside, deadline).await?;
     let spec = Spec::from_value(&work.plan.spec)?;
     let situation = Situation {
@@ -54,35 +74,26 @@ pub(super) async fn write<S: StateStore, O: ObjectStore, J: Joiner, I, C: Clock>
         target_bytes: spec.files.target_bytes.get(),
     };
     let layout = layout::lay_out(&work.plan, &work.base, &results, &situation);
-    let bytes = documents::encode(&layout);
-    let hash = documents::hash(&bytes);
-    let created = ports.objects.create(&path, bytes, &[], deadline).await;
-    match created.while_doing(|| format!("write layout {path}"))? {
-        Created::Ours => Ok(StandingLayout { layout, hash, adopted: false }),
-        Created::Stands => find(ports, work, deadline)
-            .await?
-            .ok_or_else(|| Error::unavailable(format!("layout {path} stands, and cannot be read"))),
-    }
+    create(ports.objects, &work.head, &work.open, layout, deadline).await
 }
 
 /// The layout's name: the successor of the one before it.
-fn path(work: &Work) -> String {
-    let after = work.head.layout.as_ref().map_or(RunNumber(0), |layout| layout.run);
-    names::LayoutFile { pipeline: work.plan.pipeline.clone(), after }.to_string()
+fn path(head: &Head) -> String {
+    let after = head.layout.as_ref().map_or(RunNumber(0), |layout| layout.run);
+    names::LayoutFile { pipeline: head.pipeline.clone(), after }.to_string()
 }
 
 /// A layout that stands is ours if it is of this run's plan.
-fn adopt(work: &Work, path: &str, bytes: &[u8]) -> Result<StandingLayout> {
+fn adopt(head: &Head, open: &OpenRun, path: &str, bytes: &[u8]) -> Result<StandingLayout> {
     let layout: Layout = documents::decode(bytes, &format!("layout {path}"))?;
-    let plan = &work.plan;
-    if (layout.run, layout.plan, layout.birth_id) == (plan.run, plan.plan, plan.birth_id) {
+    if (layout.run, layout.plan, layout.birth_id) == (open.run, open.plan, head.birth_id) {
         return Ok(StandingLayout { hash: documents::hash(bytes), layout, adopted: true });
     }
     Err(Error::corrupt(format!(
         "{path} is the layout of another plan (run {}, plan {}): this state is not the one that \
          the destination was written with, or two pipelines named {} write there; nothing was \
          published by run {}",
-        layout.run, layout.plan, plan.pipeline, plan.run
+        layout.run, layout.plan, head.pipeline, open.run
     )))
 }
 

@@ -4,7 +4,7 @@ use super::planner::PlannerPorts;
 use super::state::{load_checkpoint, load_head};
 use crate::documents::{Checkpoint, CheckpointEntry, Head, PartitionState, PlannedEnd};
 use crate::error::{Context, Error, Result};
-use crate::planning::{self, Lag, NewRun, PlannedRun};
+use crate::planning::{self, Lag, NewRun, PlannedRun, ResetTo};
 use crate::ports::{Clock, LogSource, Observation, ObserveRequest, PartitionEpoch, StateStore};
 use crate::spec::{Spec, Start};
 use crate::time::{Deadline, Millis};
@@ -83,6 +83,31 @@ pub(super) async fn observe<S: StateStore, L: LogSource, I, C>(
     let named = head.and_then(|head| head.checkpoint.as_ref());
     let checkpoint = load_checkpoint(ports.state, &spec.pipeline, named, deadline).await?;
     let request = observe_request(spec, &checkpoint, named.is_none());
+    let seen = ports.log.observe(&request, deadline).await;
+    Ok((checkpoint, seen.while_doing(|| "observe Kafka".into())?))
+}
+
+/// The checkpoint, and what a reset must know of the log.
+pub(super) async fn observe_for_reset<S: StateStore, L: LogSource, I, C>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    spec: &Spec,
+    head: &Head,
+    to: &ResetTo,
+    deadline: Deadline,
+) -> Result<(Checkpoint, Observation)> {
+    let named = head.checkpoint.as_ref();
+    let checkpoint = load_checkpoint(ports.state, &spec.pipeline, named, deadline).await?;
+    let start_time = match to {
+        ResetTo::Time(time) => Some(*time),
+        ResetTo::Earliest | ResetTo::Latest | ResetTo::Offsets(_) => None,
+    };
+    let request = ObserveRequest {
+        topics: spec.topics.clone(),
+        offsets: true,
+        start_time,
+        end_time: spec.end,
+        epochs: Vec::new(),
+    };
     let seen = ports.log.observe(&request, deadline).await;
     Ok((checkpoint, seen.while_doing(|| "observe Kafka".into())?))
 }

@@ -5,7 +5,7 @@ use futures_util::future::try_join_all;
 
 use super::observing::{LagReport, new_run, nothing_seen, observe, observe_lag};
 use super::roll_forward::{self, Rolled};
-use super::state::{LoadedHead, load_head, swap_head};
+use super::state::{LoadedHead, check_destination, load_head, swap_head};
 use super::{CONFLICTS_MAX, SIDE_BY_SIDE, Settings};
 use crate::documents::{self, FORMAT, Head, Lease, LeftOut, OpenRun, Plan};
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -42,6 +42,11 @@ pub enum TickOutcome {
     Idle,
     /// A run is under way and needs no help.
     Busy {
+        /// Which.
+        run: RunNumber,
+    },
+    /// The operator gives the open run up: no run opens until that is done.
+    Aborting {
         /// Which.
         run: RunNumber,
     },
@@ -119,6 +124,7 @@ async fn tick_once<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
             PlannerMode::RollForward => None,
         };
         let outcome = match rolled {
+            Rolled::Aborting => TickOutcome::Aborting { run: open.run },
             Rolled::Busy => TickOutcome::Busy { run: open.run },
             Rolled::On { readers, finalizer } => {
                 TickOutcome::RolledForward { run: open.run, plan: open.plan, readers, finalizer }
@@ -145,14 +151,7 @@ async fn newest_spec<S: StateStore, L, I, C: Clock>(
     let Some(mut loaded) = load_head(ports.state, &spec.pipeline, deadline).await? else {
         return Ok(Some(None));
     };
-    let destination = spec.destination.to_string();
-    if loaded.head.destination != destination {
-        return Err(Error::config(format!(
-            "destination: {destination} is not where pipeline {} writes, which is {}: change it \
-             back, or `tidegate reset --destination`",
-            spec.pipeline, loaded.head.destination
-        )));
-    }
+    check_destination(spec, &loaded.head)?;
     let canonical = spec.to_json();
     if mode == PlannerMode::Tick && loaded.head.spec != canonical {
         loaded.head.spec = canonical;
@@ -190,30 +189,39 @@ async fn open_run<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
     if planned.is_idle() {
         return report(TickOutcome::Idle);
     }
-    let plan_hash = write_plan(ports, &planned, deadline).await?;
     let (run, plan, tasks) = (new.run, new.plan, planned.plan.tasks);
+    let head = head.unwrap_or_else(|| first_head(spec, new.birth_id));
+    if !open_planned(ports, (version, head), &planned, chain, deadline).await? {
+        return Ok(None);
+    }
+    start_all(ports, spec, (run, plan), tasks, deadline).await?;
+    report(TickOutcome::Opened { run, plan, tasks })
+}
+
+/// Writes a plan and opens its run in the head; false if somebody else swapped it.
+pub(super) async fn open_planned<S: StateStore, L, I, C: Clock>(
+    ports: &PlannerPorts<'_, S, L, I, C>,
+    (version, head): (Option<u64>, Head),
+    planned: &PlannedRun,
+    chain: u32,
+    deadline: Deadline,
+) -> Result<bool> {
+    let plan_hash = write_plan(ports, planned, deadline).await?;
     let open = OpenRun {
-        run,
-        plan,
+        run: planned.plan.run,
+        plan: planned.plan.plan,
         plan_hash,
-        opened_at: new.now,
+        opened_at: planned.plan.planned_at,
         chain,
         attempts: vec![1; planned.tasks.len()],
         quarantined: planned.quarantined.clone(),
         reading: lease(ports),
         finalizing: None,
         finalizer_starts: 0,
+        aborting: None,
     };
-    let mut head = Head {
-        last_run: run,
-        open: Some(open),
-        ..head.unwrap_or_else(|| first_head(spec, new.birth_id))
-    };
-    if swap_head(ports.state, ports.clock, version, &mut head, deadline).await?.is_none() {
-        return Ok(None);
-    }
-    start_all(ports, spec, (run, plan), tasks, deadline).await?;
-    report(TickOutcome::Opened { run, plan, tasks })
+    let mut head = Head { last_run: open.run, open: Some(open), ..head };
+    Ok(swap_head(ports.state, ports.clock, version, &mut head, deadline).await?.is_some())
 }
 
 fn first_head(spec: &Spec, birth_id: RandomId) -> Head {
@@ -281,7 +289,7 @@ async fn write_new<S: StateStore, L, I, C>(
 
 /// Starts the readers of a new run, or its finalizer if it has no task. All are tried; what
 /// fails, roll forward makes up for.
-async fn start_all<S: StateStore, L, I: Invoker, C>(
+pub(super) async fn start_all<S: StateStore, L, I: Invoker, C>(
     ports: &PlannerPorts<'_, S, L, I, C>,
     spec: &Spec,
     (run, plan): (RunNumber, RandomId),

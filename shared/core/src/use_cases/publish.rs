@@ -9,7 +9,7 @@ use super::finalizer::{FinalizerPorts, Work};
 use super::layouts::StandingLayout;
 use super::moving::{Gone, move_join, read_footer};
 use super::state::load_head;
-use crate::documents::{self, DataFile, Manifest};
+use crate::documents::{self, DataFile, Layout, Manifest};
 use crate::error::{Context, Error, Result};
 use crate::names;
 use crate::ports::{
@@ -74,9 +74,9 @@ async fn publish_one<S: StateStore, O: ObjectStore, J: Joiner, I, C: Clock>(
 ) -> Result<(One, JoinStats)> {
     let nothing = JoinStats::default();
     if standing.adopted
-        && let Some(bytes) = ours(ports, standing, file, deadline).await?
+        && let Some(one) = look(ports, work, standing, file, deadline).await?
     {
-        return Ok((One::Stands(bytes), nothing));
+        return Ok((one, nothing));
     }
     if !still_open(ports, work, deadline).await? {
         return Ok((One::Stale, nothing));
@@ -92,8 +92,8 @@ async fn publish_one<S: StateStore, O: ObjectStore, J: Joiner, I, C: Clock>(
             if !still_open(ports, work, deadline).await? {
                 return Ok((One::Stale, nothing));
             }
-            if let Some(bytes) = ours(ports, standing, file, deadline).await? {
-                return Ok((One::Stands(bytes), nothing));
+            if let Some(one) = look(ports, work, standing, file, deadline).await? {
+                return Ok((one, nothing));
             }
             return Err(Error::corrupt(format!(
                 "staged file {staged} is gone, and the layout of run {} needs it: \
@@ -102,35 +102,39 @@ async fn publish_one<S: StateStore, O: ObjectStore, J: Joiner, I, C: Clock>(
             )));
         }
     };
-    let bytes = ours(ports, standing, file, deadline)
+    let one = look(ports, work, standing, file, deadline)
         .await?
         .ok_or_else(|| Error::corrupt(format!("{} was published, and is not there", file.path)))?;
-    Ok((One::Stands(bytes), stats))
+    Ok((one, stats))
 }
 
-/// Whether the run is still open with this plan.
+/// Whether the run is still open with this plan, and not given up.
 async fn still_open<S: StateStore, O, J, I, C>(
     ports: &FinalizerPorts<'_, S, O, J, I, C>,
     work: &Work,
     deadline: Deadline,
 ) -> Result<bool> {
     let loaded = load_head(ports.state, &work.plan.pipeline, deadline).await?;
-    let open = loaded.and_then(|loaded| loaded.head.open);
-    Ok(open.is_some_and(|open| (open.run, open.plan) == (work.plan.run, work.plan.plan)))
+    Ok(loaded.is_some_and(|l| l.head.open_as(work.plan.run, work.plan.plan).is_some()))
 }
 
-/// The size of a data file that stands, if one does and is ours: it carries the layout's hash.
-/// Anything else under its name is corrupt.
-async fn ours<S, O: ObjectStore, J: Joiner, I, C>(
+/// What stands under a data file's name, if anything does. It is ours if it carries the layout's
+/// hash; anything else is corrupt, unless the run was given up meanwhile: then an abort took the
+/// name.
+async fn look<S: StateStore, O: ObjectStore, J: Joiner, I, C>(
     ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    work: &Work,
     standing: &StandingLayout,
     file: &DataFile,
     deadline: Deadline,
-) -> Result<Option<u64>> {
+) -> Result<Option<One>> {
     let footer = read_footer(ports.objects, ports.joiner, &file.path, deadline).await?;
     let Some(footer) = footer else { return Ok(None) };
     if footer.value(LAYOUT_KEY) == Some(&standing.hash) && footer.rows == file.rows {
-        return Ok(Some(footer.file_bytes));
+        return Ok(Some(One::Stands(footer.file_bytes)));
+    }
+    if !still_open(ports, work, deadline).await? {
+        return Ok(Some(One::Stale));
     }
     Err(Error::corrupt(format!(
         "{} stands, and is not of layout {}: something else writes to this destination under \
@@ -140,7 +144,7 @@ async fn ours<S, O: ObjectStore, J: Joiner, I, C>(
 }
 
 /// Joins a data file and lets it appear, if none stands. An answer of the store that another
-/// stands is judged by [`ours`] afterwards.
+/// stands is judged by [`look`] afterwards.
 async fn join<S, O: ObjectStore, J: Joiner, I, C>(
     ports: &FinalizerPorts<'_, S, O, J, I, C>,
     standing: &StandingLayout,
@@ -153,7 +157,7 @@ async fn join<S, O: ObjectStore, J: Joiner, I, C>(
         let Some(footer) = footer else { return Ok(Err(Gone(staged.clone()))) };
         inputs.push(JoinInput { footer });
     }
-    let metadata = metadata(standing, file);
+    let metadata = metadata(&standing.layout, &standing.hash, file);
     let mut join = ports.joiner.join(inputs, &metadata, UPLOAD_PART_MIN, ROW_GROUP_BYTES)?;
     let mut upload = ports.objects.upload(&file.path, &metadata, deadline).await?;
     let moved = move_join(ports.objects, &file.staged, &mut join, &mut upload, deadline).await;
@@ -167,12 +171,13 @@ async fn join<S, O: ObjectStore, J: Joiner, I, C>(
     failed
 }
 
-fn metadata(standing: &StandingLayout, file: &DataFile) -> Vec<(String, String)> {
+/// What every data file says of itself, in its footer and in the object's own metadata.
+pub(super) fn metadata(layout: &Layout, hash: &str, file: &DataFile) -> Vec<(String, String)> {
     vec![
-        ("tidegate.pipeline".to_owned(), standing.layout.pipeline.to_string()),
-        ("tidegate.run".to_owned(), standing.layout.run.to_string()),
+        ("tidegate.pipeline".to_owned(), layout.pipeline.to_string()),
+        ("tidegate.run".to_owned(), layout.run.to_string()),
         ("tidegate.number".to_owned(), file.number.to_string()),
-        (LAYOUT_KEY.to_owned(), standing.hash.clone()),
+        (LAYOUT_KEY.to_owned(), hash.to_owned()),
     ]
 }
 

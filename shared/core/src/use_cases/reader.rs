@@ -5,7 +5,7 @@ use super::pass::Pass;
 use super::slice_check::{check, check_again};
 use super::staging::Staging;
 use super::state::{load_head, load_output, load_plan, load_task};
-use crate::documents::{self, FORMAT, Output, Plan, SliceOutput, StagedFile, Task};
+use crate::documents::{self, FORMAT, OpenRun, Output, Plan, SliceOutput, StagedFile, Task};
 use crate::error::{Context, ErrorKind, Result};
 use crate::ports::{
     Cause, Clock, Document, Encoder, LogSource, Mark, ObjectStore, ReaderEvent, StateStore, Written,
@@ -50,7 +50,7 @@ pub enum ReadOutcome {
     Written(TaskSummary),
     /// Its output stood already.
     Exists,
-    /// The run is closed, or goes by another plan: nothing was done.
+    /// The run is closed or given up, or goes by another plan: nothing was done.
     Stale,
 }
 
@@ -112,16 +112,15 @@ fn kind_of_attempt(kind: ErrorKind) -> ErrorKind {
     }
 }
 
-/// How many tasks the run has; none if it is closed or goes by another plan.
+/// How many tasks the run has; none if it is closed, given up or goes by another plan.
 async fn open_tasks(
     state: &impl StateStore,
     event: &ReaderEvent,
     deadline: Deadline,
 ) -> Result<Option<u32>> {
     let loaded = load_head(state, &event.pipeline, deadline).await?;
-    let open = loaded.and_then(|loaded| loaded.head.open);
-    let ours = open.filter(|open| (open.run, open.plan) == (event.run, event.plan));
-    Ok(ours.map(|open| open.tasks()))
+    let open = loaded.as_ref().and_then(|loaded| loaded.head.open_as(event.run, event.plan));
+    Ok(open.map(OpenRun::tasks))
 }
 
 async fn attempt<S, O, L, E, C>(
@@ -138,15 +137,13 @@ where
     C: Clock,
 {
     let loaded = load_head(ports.state, &event.pipeline, deadline).await?;
-    let open = loaded.and_then(|loaded| loaded.head.open);
-    let Some(open) = open.filter(|open| (open.run, open.plan) == (event.run, event.plan)) else {
-        return Ok(ReadOutcome::Stale);
-    };
+    let open = loaded.as_ref().and_then(|loaded| loaded.head.open_as(event.run, event.plan));
+    let Some(open) = open else { return Ok(ReadOutcome::Stale) };
     let run = (event.run, event.plan);
     if load_output(ports.state, &event.pipeline, run, event.task, deadline).await?.is_some() {
         return Ok(ReadOutcome::Exists);
     }
-    let plan = load_plan(ports.state, &event.pipeline, &open, deadline).await?;
+    let plan = load_plan(ports.state, &event.pipeline, open, deadline).await?;
     let task = load_task(ports.state, &plan, event.task, deadline).await?;
     let (slices, files) = read(ports, event, &plan, &task, deadline, &mut progress).await?;
     let summary = TaskSummary {

@@ -21,6 +21,8 @@ use crate::time::Deadline;
 pub(super) enum Rolled {
     /// It is under way and needs no help.
     Busy,
+    /// An operator gives it up.
+    Aborting,
     /// It was helped on.
     On {
         /// Readers started again.
@@ -49,6 +51,9 @@ pub(super) async fn roll_forward<S: StateStore, L, I: Invoker, C: Clock>(
     deadline: Deadline,
 ) -> Result<Option<Rolled>> {
     let head = &loaded.head;
+    if open.aborting.is_some() {
+        return Ok(Some(Rolled::Aborting));
+    }
     let marks = ports.state.marks(&head.pipeline, open.run, open.plan, deadline).await;
     let marks = marks.while_doing(|| "look at the run's progress".into())?;
     let quarantined: BTreeSet<u32> = open.quarantined.iter().copied().collect();

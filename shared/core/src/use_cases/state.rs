@@ -5,6 +5,7 @@ use crate::documents::{
 };
 use crate::error::{Context, Error, Result};
 use crate::ports::{Clock, Document, StateStore, Swapped};
+use crate::spec::Spec;
 use crate::time::Deadline;
 use crate::words::{PipelineName, RandomId, RunNumber};
 
@@ -56,6 +57,26 @@ pub(super) async fn swap_head(
     })
 }
 
+/// Refuses a spec whose destination is not the head's: half of the files would be elsewhere.
+pub fn check_destination(spec: &Spec, head: &Head) -> Result<()> {
+    let destination = spec.destination.to_string();
+    if head.destination == destination {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "destination: {destination} is not where pipeline {} writes, which is {}: change it \
+         back, or give the pipeline another name (this version cannot move one)",
+        spec.pipeline, head.destination
+    )))
+}
+
+/// What a pipeline without a head is told.
+pub(super) fn no_state(pipeline: &PipelineName) -> Error {
+    Error::config(format!(
+        "pipeline {pipeline} has no state here: it never ran, or --state is another"
+    ))
+}
+
 /// Sets or lifts the pause. A pipeline without a head has nothing to pause: `Config`.
 pub async fn set_paused(
     state: &impl StateStore,
@@ -67,9 +88,7 @@ pub async fn set_paused(
     for _ in 0..super::CONFLICTS_MAX {
         let Some(LoadedHead { version, mut head }) = load_head(state, pipeline, deadline).await?
         else {
-            return Err(Error::config(format!(
-                "pipeline {pipeline} has no state here: it never ran, or --state is another"
-            )));
+            return Err(no_state(pipeline));
         };
         if head.paused == paused {
             return Ok(());

@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 
 use super::SIDE_BY_SIDE;
 use super::moving::read_footer;
-use super::state::{load_checkpoint, load_head};
+use super::state::{load_checkpoint, load_head, no_state};
 use crate::documents::{self, ManifestFile};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::names;
@@ -59,11 +59,8 @@ pub async fn verify<S: StateStore, O: ObjectStore, J: Joiner>(
     read_rows: Option<ReadRows<'_>>,
     deadline: Deadline,
 ) -> Result<Verified> {
-    let loaded = load_head(ports.state, pipeline, deadline).await?.ok_or_else(|| {
-        Error::config(format!(
-            "pipeline {pipeline} has no state here: it never ran, or --state is another"
-        ))
-    })?;
+    let loaded =
+        load_head(ports.state, pipeline, deadline).await?.ok_or_else(|| no_state(pipeline))?;
     let head = &loaded.head;
     let checkpoint = load_checkpoint(ports.state, pipeline, head.checkpoint.as_ref(), deadline);
     let checkpoint = checkpoint.await?;

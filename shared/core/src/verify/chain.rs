@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Finding;
-use crate::documents::{Head, Layout, Manifest};
+use crate::documents::{Head, Layout, Manifest, ManifestKind};
 use crate::words::RunNumber;
 
 /// A manifest and its name.
@@ -109,13 +109,28 @@ fn check_manifest(
             manifest.previous
         ));
     }
-    let sizes: Vec<u64> = manifest.files.iter().map(|file| file.bytes).collect();
-    let expected = Manifest::of(&layout.layout, &layout.hash, &sizes);
+    let mut sizes: Vec<u64> = manifest.files.iter().map(|file| file.bytes).collect();
+    // A manifest that names fewer files than its layout is to be told so.
+    sizes.resize(layout.layout.files.len(), 0);
+    let expected = expected(layout, manifest, &sizes);
     let fields = |manifest: &Manifest| serde_json::to_value(manifest).unwrap_or_default();
     let (expected, found) = (fields(&expected), fields(manifest));
     let names = expected.as_object().into_iter().flat_map(|object| object.keys());
     for name in names.filter(|name| expected[name.as_str()] != found[name.as_str()]) {
         wrong(format!("\"{name}\" is not what the run's layout says"));
+    }
+}
+
+/// What a manifest must be. That of an aborted run follows from the layout too, but for the
+/// reason, and for the starts that it keeps, which follow from the checkpoint before.
+fn expected(layout: &StandingRunLayout, manifest: &Manifest, sizes: &[u64]) -> Manifest {
+    let of_layout = Manifest::of(&layout.layout, &layout.hash, sizes);
+    match (manifest.kind, &manifest.reason) {
+        (ManifestKind::Aborted, Some(reason)) if layout.layout.aborted.is_none() => {
+            let starts = manifest.checkpoint.clone();
+            Manifest { checkpoint: starts, ..of_layout.given_up(reason, &[]) }
+        }
+        (ManifestKind::Aborted | ManifestKind::Commit | ManifestKind::Reset, _) => of_layout,
     }
 }
 

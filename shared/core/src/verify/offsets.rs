@@ -14,7 +14,8 @@ struct Told {
 }
 
 /// Checks that slices and losses of each manifest go on where the one before ended, without hole
-/// or overlap, that every slice adds up, and that the checkpoint's entries say so.
+/// or overlap, that every slice adds up, and that the checkpoint's entries say so. Only a reset
+/// may move a partition back, or begin anew with another topic of its name, and only as it says.
 pub fn check_offsets(manifests: &[StandingManifest]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut positions: BTreeMap<TopicPartition, i64> = BTreeMap::new();
@@ -35,6 +36,21 @@ pub fn check_offsets(manifests: &[StandingManifest]) -> Vec<Finding> {
         for loss in &manifest.losses {
             let partition = TopicPartition::new(Arc::clone(&loss.topic), loss.partition);
             told.entry(partition).or_default().push(Told { start: loss.start, end: loss.end });
+        }
+        for moved in &manifest.moves {
+            let at = match moved.from {
+                // Another topic of the name: what was read of the former says nothing of it.
+                None => positions.remove(&moved.place()),
+                Some(_) => positions.get(&moved.place()).copied(),
+            };
+            if let (Some(from), Some(at)) = (moved.from, at)
+                && from != at
+            {
+                wrong(format!("{}: it is moved from {from}, and stood at {at}", moved.place()));
+            }
+            if moved.again().is_some() {
+                positions.insert(moved.place(), moved.to);
+            }
         }
         for (partition, mut ranges) in told {
             ranges.sort_by_key(|range| range.start);

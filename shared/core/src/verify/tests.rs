@@ -10,6 +10,8 @@ use crate::ports::FileFooter;
 use crate::time::Millis;
 use crate::words::{PipelineName, RandomId, RunNumber, TopicPartition};
 
+mod operator;
+
 fn pipeline() -> PipelineName {
     PipelineName::try_from("p".to_owned()).expect("a good name")
 }
@@ -52,6 +54,8 @@ fn layout(run: u64, before: Option<&StandingRunLayout>, start: i64, end: i64) ->
             slices: vec![FileSlice { topic: "t".into(), partition: 0, start, end }],
         }],
         set_aside: Vec::new(),
+        reset: None,
+        aborted: None,
     };
     let after = before.map_or(RunNumber(0), |before| before.layout.run);
     let hash = hash(&encode(&layout));

@@ -15,6 +15,8 @@ enum Wrong {
     Overwrites,
     SaysOursOfWhatStands,
     TakesAnyPath,
+    ReplacesNothing,
+    ReplacesOnlyWhatStands,
     ReadsOneByteMore,
     SaysEmptyOfWhatIsNotThere,
     ShowsUploadsEarly,
@@ -33,10 +35,12 @@ enum Wrong {
 }
 
 /// Each with the check that has to notice it first.
-const TABLE: [(Wrong, &str); 18] = [
+const TABLE: [(Wrong, &str); 20] = [
     (Wrong::Overwrites, "create::one_that_stands_never_changes"),
     (Wrong::SaysOursOfWhatStands, "create::one_that_stands_never_changes"),
     (Wrong::TakesAnyPath, "create::a_path_that_is_none_is_refused"),
+    (Wrong::ReplacesNothing, "replace::what_stands_makes_way_whole"),
+    (Wrong::ReplacesOnlyWhatStands, "replace::a_name_that_is_taken_so_is_taken"),
     (Wrong::ReadsOneByteMore, "read::ranges_are_cut_at_the_end"),
     (Wrong::SaysEmptyOfWhatIsNotThere, "create::one_that_stands_never_changes"),
     (Wrong::ShowsUploadsEarly, "upload::it_is_invisible_until_it_is_finished"),
@@ -123,6 +127,24 @@ impl ObjectStore for WrongObjects {
             Created::Stands if self.is(Wrong::SaysOursOfWhatStands) => Ok(Created::Ours),
             right => Ok(right),
         }
+    }
+
+    async fn replace(
+        &self,
+        path: &str,
+        bytes: Bytes,
+        metadata: &Metadata,
+        by: Deadline,
+    ) -> Result<()> {
+        let path = self.path(path);
+        if self.is(Wrong::ReplacesNothing) {
+            return self.right.create(&path, bytes, metadata, by).await.map(drop);
+        }
+        let absent = self.right.read(&path, ReadRange::Last(0), by).await?.is_none();
+        if absent && self.is(Wrong::ReplacesOnlyWhatStands) {
+            return Ok(());
+        }
+        self.right.replace(&path, bytes, metadata, by).await
     }
 
     async fn upload(&self, path: &str, metadata: &Metadata, by: Deadline) -> Result<WrongUpload> {

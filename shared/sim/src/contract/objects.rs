@@ -3,6 +3,7 @@
 mod create;
 mod list;
 mod read;
+mod replace;
 mod upload;
 
 use bytes::Bytes;
@@ -19,6 +20,8 @@ pub async fn object_store<S: ObjectStore, C: Clock>(store: &S, clock: &C) -> Res
             create::one_that_stands_never_changes,
             create::of_many_creators_one_wins,
             create::a_path_that_is_none_is_refused,
+            replace::what_stands_makes_way_whole,
+            replace::a_name_that_is_taken_so_is_taken,
             read::ranges_are_cut_at_the_end,
             read::one_that_is_not_there_is_said_so,
             upload::it_is_invisible_until_it_is_finished,

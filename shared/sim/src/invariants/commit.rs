@@ -35,15 +35,15 @@ impl State {
         if (reference.run, reference.plan) != (was.run, was.plan) {
             return Err(format!("the checkpoint is that of run {}", reference.run));
         }
-        let document = Document::Checkpoint(reference.run, reference.plan);
-        let bytes = self.document(pipeline, document).ok_or("the checkpoint is missing")?;
-        if documents::hash(&bytes) != reference.hash {
-            return Err("the checkpoint is not the one that the head names".to_owned());
+        let checkpoint = self.checkpoint_of(pipeline, after)?;
+        let plan = self.plan_of(pipeline, was)?;
+        if let Some(reset) = &plan.reset {
+            self.judge_reset(was, reset, &checkpoint)?;
+        } else {
+            let moves = self.moves_of(was, plan)?;
+            self.judge_moves(&checkpoint, &moves)?;
+            self.judge_slices(was)?;
         }
-        let checkpoint = Checkpoint::decode(&bytes).map_err(|error| error.to_string())?;
-        let moves = self.moves_of(pipeline, was)?;
-        self.judge_moves(&checkpoint, &moves)?;
-        self.judge_slices(was)?;
         self.judge_told(was, &checkpoint)?;
         self.note_stopped(&checkpoint);
         for entry in checkpoint.entries.into_iter().filter(|e| e.position().is_some()) {
@@ -52,17 +52,29 @@ impl State {
         Ok(())
     }
 
+    /// The checkpoint that the head names.
+    pub(super) fn checkpoint_of(
+        &self,
+        pipeline: &PipelineName,
+        head: &Head,
+    ) -> Result<Checkpoint, String> {
+        let reference = head.checkpoint.as_ref().ok_or("no checkpoint")?;
+        let document = Document::Checkpoint(reference.run, reference.plan);
+        let bytes = self.document(pipeline, document).ok_or("the checkpoint is missing")?;
+        if documents::hash(&bytes) != reference.hash {
+            return Err("the checkpoint is not the one that the head names".to_owned());
+        }
+        Checkpoint::decode(&bytes).map_err(|error| error.to_string())
+    }
+
     /// What the run read, and what it passed over as lost.
-    fn moves_of(&self, pipeline: &PipelineName, was: &OpenRun) -> Result<Moves, String> {
+    fn moves_of(&self, was: &OpenRun, plan: Plan) -> Result<Moves, String> {
         let mut moves = Moves::new();
         let counted = self.watch.layouts.get(&was.run).map(|(layout, _)| &layout.slices);
         for slice in counted.into_iter().flatten() {
             let ranges = moves.entry(slice.partition.clone()).or_default();
             ranges.push((slice.start, slice.reached));
         }
-        let document = Document::Plan(was.run, was.plan);
-        let plan = self.document(pipeline, document).ok_or("the plan is missing")?;
-        let plan: Plan = documents::decode(&plan, "the plan").map_err(|error| error.to_string())?;
         for loss in plan.losses {
             let partition = TopicPartition::new(loss.topic, loss.partition);
             let log = loss.topic_id.and_then(|id| self.kafka.log_by_id(id, loss.partition));
@@ -95,7 +107,11 @@ impl State {
         Ok(())
     }
 
-    fn judge_move(&self, entry: &CheckpointEntry, ranges: &[(i64, i64)]) -> Result<(), String> {
+    pub(super) fn judge_move(
+        &self,
+        entry: &CheckpointEntry,
+        ranges: &[(i64, i64)],
+    ) -> Result<(), String> {
         let before = self.watch.committed.get(&entry.partition);
         let first = ranges.first().map_or(entry.offset, |(start, _)| *start);
         let start = before.map_or(first, |(_, offset)| *offset);
@@ -185,7 +201,11 @@ impl State {
     }
 
     /// The checkpoint is what the manifests say, but for what no manifest has told yet.
-    fn judge_told(&mut self, was: &OpenRun, checkpoint: &Checkpoint) -> Result<(), String> {
+    pub(super) fn judge_told(
+        &mut self,
+        was: &OpenRun,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), String> {
         if self.watch.layouts.contains_key(&was.run) {
             let manifest = self.watch.manifests.get(&was.run).ok_or("it has no manifest")?;
             for entry in &manifest.checkpoint {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use tidegate_core::documents::{self, Layout, Manifest};
+use tidegate_core::documents::{self, Layout, Manifest, ManifestKind};
 use tidegate_core::names;
 use tidegate_core::words::RunNumber;
 
@@ -46,6 +46,9 @@ impl State {
         bytes: &Bytes,
     ) -> Result<(), String> {
         let content = FileContent::read(bytes).map_err(|error| error.to_string())?;
+        if self.watch.aborted.contains(&name.run) && self.watch.closed.contains(&name.run) {
+            return Err("its run was aborted, and the name was free".to_owned());
+        }
         let (layout, hash) =
             self.watch.layouts.get(&name.run).ok_or("it is published before its layout")?;
         let planned = layout.files.iter().find(|file| file.path == path);
@@ -109,12 +112,12 @@ impl State {
         self.watch.manifests.insert(file.run, manifest);
     }
 
-    fn judge_manifest(
+    pub(super) fn judge_manifest(
         &self,
         file: &names::ManifestFile,
         manifest: &Manifest,
     ) -> Result<(), String> {
-        let last = self.watch.manifests.last_key_value().map(|(run, _)| *run);
+        let last = self.watch.manifests.range(..file.run).next_back().map(|(run, _)| *run);
         if manifest.run != file.run || manifest.previous != last {
             return Err(format!(
                 "it names {:?} as the one before, not {last:?}",
@@ -125,6 +128,10 @@ impl State {
         let (layout, hash) = layout.ok_or("it was written before its layout")?;
         if manifest.layout_hash != *hash || manifest.files.len() != layout.files.len() {
             return Err("it is not that of its layout".to_owned());
+        }
+        if self.watch.aborted.contains(&file.run) && manifest.kind != ManifestKind::Aborted {
+            // A finalizer that knows nothing of it yet: the abort replaces what it wrote.
+            return Ok(());
         }
         for file in &manifest.files {
             let stands = self.objects.get(&file.path);

@@ -51,6 +51,7 @@ impl State {
                         was.run, was.plan, open.run, open.plan
                     ));
                 }
+                self.judge_mark(was, open)?;
                 same_checkpoint(before, after)
             }
             (Some(was), None) => self.judge_closed(pipeline, was, after),
@@ -100,7 +101,22 @@ impl State {
         {
             return Err(format!("run {run} was closed without its layout"));
         }
+        if was.aborting.is_some() {
+            let judged = self.judge_aborted(pipeline, was, after);
+            return judged.map_err(|wrong| format!("run {run}, aborted: {wrong}"));
+        }
         self.judge_commit(pipeline, was, after).map_err(|wrong| format!("run {run}: {wrong}"))
+    }
+
+    /// The head as a finalizer sees it that is blind to the mark of an abort.
+    pub(crate) fn without_mark(&self, stored: StoredHead, actor: usize) -> StoredHead {
+        let finalizer = matches!(self.actors[actor].event, Some(Event::Finalizer(_)));
+        let Ok(mut head) = decode(&stored.bytes) else { return stored };
+        match &mut head.open {
+            Some(open) if finalizer => open.aborting = None,
+            Some(_) | None => return stored,
+        }
+        StoredHead { bytes: documents::encode(&head), ..stored }
     }
 
     /// The head as it was when the run of `actor`'s event was open, under the version of now:

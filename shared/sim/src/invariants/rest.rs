@@ -87,7 +87,11 @@ impl State {
                 for offset in begun.unwrap_or(0).max(log.log_start())..log.high_watermark() {
                     let visible =
                         log.slot(offset).is_some_and(|slot| slot.visible(self.watch.isolation));
-                    if visible && !self.watch.published.contains_key(&(topic.id, index, offset)) {
+                    let skipped = self.watch.skipped.contains(&(topic.id, index, offset));
+                    if visible
+                        && !skipped
+                        && !self.watch.published.contains_key(&(topic.id, index, offset))
+                    {
                         return Err(format!("{partition} offset {offset} was never published"));
                     }
                 }

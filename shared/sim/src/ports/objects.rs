@@ -28,6 +28,17 @@ impl State {
     }
 }
 
+impl State {
+    fn replace_object(&mut self, path: &str, bytes: &Bytes) {
+        let data = path.ends_with(".parquet");
+        if data && self.objects.get(path).is_none() && self.sabotaged(Sabotage::AbortTakesNoName) {
+            return;
+        }
+        self.objects.overwrite(path, bytes);
+        self.check_replaced(path, bytes);
+    }
+}
+
 /// Every adapter refuses what is no object's path (see `ObjectPath`).
 fn check_path(path: &str) -> Result<()> {
     if path.split('/').any(|component| matches!(component, "" | "." | "..")) {
@@ -50,6 +61,23 @@ impl ObjectStore for Ports {
         let call = Call { class: Write, op: "create", detail: || path.to_owned(), deadline };
         let path = path.to_owned();
         self.call(call, move |state| Ok(state.create_object(&path, &bytes))).await
+    }
+
+    async fn replace(
+        &self,
+        path: &str,
+        bytes: Bytes,
+        _metadata: &Metadata,
+        deadline: Deadline,
+    ) -> Result<()> {
+        check_path(path)?;
+        let call = Call { class: Write, op: "replace", detail: || path.to_owned(), deadline };
+        let path = path.to_owned();
+        self.call(call, move |state| {
+            state.replace_object(&path, &bytes);
+            Ok(())
+        })
+        .await
     }
 
     async fn upload(

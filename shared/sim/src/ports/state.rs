@@ -92,6 +92,9 @@ impl StateStore for Ports {
         self.call(call, move |state| {
             let shown = state.sabotaged(Sabotage::ClosedRunLooksOpen);
             let head = state.table(&pipeline).head.clone();
+            if state.sabotaged(Sabotage::AbortIsNotSeen) {
+                return Ok(head.map(|head| state.without_mark(head, actor)));
+            }
             let forged = || state.table_head_as_opened(&pipeline, actor);
             Ok(if shown { forged().or(head) } else { head })
         })

@@ -20,10 +20,12 @@ impl Scenario {
         }
     }
 
-    /// All scenarios. The first five are small enough for every single fault.
+    /// All scenarios. The first five, "resets" and "aborts" are small enough for every single
+    /// fault.
     pub fn all() -> Vec<Self> {
         let mut all = Self::well_behaved();
         all.extend(Self::troubled());
+        all.extend(Self::operated());
         all
     }
 
@@ -113,6 +115,44 @@ impl Scenario {
                                         "bytes_per_task": 400},
                              "files": {"target_bytes": 600}}),
                 ..Self::plain("everything that goes well")
+            },
+        ]
+    }
+
+    /// An operator resets and aborts.
+    fn operated() -> Vec<Self> {
+        use Change::{Abort, Cut, Produce, Recreation, Reset, Retention};
+        vec![
+            Self {
+                changes: &[Produce, Reset, Reset],
+                changes_max: 4,
+                spec: json!({"limits": {"records_per_run": 5}}),
+                strays: true,
+                ..Self::plain("resets")
+            },
+            Self {
+                changes: &[Produce, Abort, Abort],
+                changes_max: 4,
+                spec: json!({"limits": {"records_per_run": 6, "readers": 2},
+                             "files": {"target_bytes": 300}}),
+                strays: true,
+                ..Self::plain("aborts")
+            },
+            Self {
+                topics: &[("a", 2), ("b", 1), ("c", 1)],
+                records: 20,
+                changes: &[
+                    Produce, Produce, Reset, Reset, Abort, Abort, Retention, Cut, Recreation,
+                ],
+                changes_max: 20,
+                planners: 2,
+                strays: true,
+                may_stop: true,
+                skew_max: 240_000,
+                spec: json!({"limits": {"records_per_run": 9, "readers": 3,
+                                        "bytes_per_task": 400},
+                             "files": {"target_bytes": 400}}),
+                ..Self::plain("resets and aborts among losses")
             },
         ]
     }

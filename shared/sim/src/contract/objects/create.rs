@@ -49,10 +49,17 @@ pub(super) async fn a_path_that_is_none_is_refused<S: ObjectStore, C: Clock>(
     let bad = ["", "/x", "x/", "x//y", ".", "./x", "x/./y", "..", "../x", "x/../y", "x/.."];
     for path in bad {
         let created = store.create(path, Bytes::new(), &[], soon(clock)).await.map(drop);
+        let replaced = store.replace(path, Bytes::new(), &[], soon(clock)).await;
         let begun = store.upload(path, &[], soon(clock)).await.map(drop);
         let read = store.read(path, ReadRange::All, soon(clock)).await.map(drop);
         let deleted = store.delete(&[path.to_owned()], soon(clock)).await;
-        let calls = [("create", created), ("upload", begun), ("read", read), ("delete", deleted)];
+        let calls = [
+            ("create", created),
+            ("replace", replaced),
+            ("upload", begun),
+            ("read", read),
+            ("delete", deleted),
+        ];
         for (call, answer) in calls {
             let refused = answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::Config);
             holds(refused, || format!("{call} of {path:?}: {answer:?} instead of Config"))?;

@@ -1,0 +1,345 @@
+//! `reset` and `abort`: what an operator decides.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tidegate_broker::{Answer, Api, Rule};
+use tokio::time::{interval, timeout};
+
+use crate::support::lake::{assert_exactly_once, data_files, rows};
+use crate::support::{Ended, Lab, files};
+
+/// Two partitions of which ten records each were read, and ten more in each.
+async fn lab() -> Lab {
+    let lab = Lab::new().await;
+    lab.topic("t", 2);
+    for _ in 0..2 {
+        for partition in 0..2 {
+            lab.produce("t", partition, 10);
+        }
+        if rows(&lab.lake()).is_empty() {
+            lab.run().await;
+        }
+    }
+    lab
+}
+
+async fn reset(lab: &Lab, code: i32, arguments: &[&str]) -> Ended {
+    let ended = lab.call("reset", &[arguments, &["--reason", "a bad deploy"]].concat()).await;
+    assert_eq!(ended.code, Some(code), "{arguments:?}: {}\n{}", ended.out, ended.err);
+    ended
+}
+
+async fn reset_json(lab: &Lab, arguments: &[&str]) -> Vec<Value> {
+    reset(lab, 0, &[arguments, &["--json"]].concat()).await.lines()
+}
+
+/// A file of offsets beside the spec.
+fn offsets_file(lab: &Lab, offsets: &Value) -> String {
+    let path = lab.dir.path().join("offsets.json");
+    std::fs::write(&path, offsets.to_string()).expect("a writable directory");
+    path.to_str().expect("UTF-8").to_owned()
+}
+
+fn manifest(lab: &Lab, run: u32) -> Value {
+    let path = lab.lake().join(format!("_runs/p/{run:010}.json"));
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&bytes).expect("JSON")
+}
+
+async fn is_whole(lab: &Lab) {
+    let ended = lab.call("verify", &["--deep"]).await;
+    assert_eq!(ended.code, Some(0), "{}\n{}", ended.out, ended.err);
+}
+
+fn offsets_of(lab: &Lab, partition: i32) -> Vec<i64> {
+    let rows = rows(&lab.lake());
+    let of_partition = rows.get(&("t".to_owned(), partition));
+    of_partition.into_iter().flatten().map(|(offset, _)| *offset).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_shows_what_would_change_and_changes_nothing() {
+    let lab = lab().await;
+    let before = files(&lab.lake(), |_| true);
+    let lines = reset_json(&lab, &["--to", "latest", "--dry-run"]).await;
+    let first = json!({"type": "change", "topic": "t", "partition": 0, "from": 10, "to": 20,
+                       "lost": 10, "again": 0, "state": "fine"});
+    assert_eq!(lines[0], first, "{lines:?}");
+    let summary = lines.last().expect("a summary");
+    assert_eq!((&summary["outcome"], &summary["lost"]), (&json!("planned"), &json!(20)));
+    let ended = reset(&lab, 0, &["--to", "earliest", "--dry-run"]).await;
+    assert!(ended.out.contains("t-1") && ended.err.contains("--allow-duplicates"), "{}", ended.err);
+    assert_eq!(files(&lab.lake(), |_| true), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forward_skips_and_says_what() {
+    let lab = lab().await;
+    let lines = reset_json(&lab, &["--to", "latest", "--topic", "t"]).await;
+    let summary = lines.last().expect("a summary");
+    assert_eq!((&summary["outcome"], &summary["run"]), (&json!("reset"), &json!(2)), "{summary}");
+    let manifest = manifest(&lab, 2);
+    assert_eq!((&manifest["kind"], &manifest["reason"]), (&json!("reset"), &json!("a bad deploy")));
+    let lost = json!({"topic": "t", "partition": 1, "start": 10, "end": 20,
+                      "topic_id": manifest["losses"][1]["topic_id"]});
+    assert_eq!(manifest["losses"][1], lost);
+    assert_eq!(
+        (&manifest["moves"][0]["from"], &manifest["moves"][0]["to"]),
+        (&json!(10), &json!(20))
+    );
+    lab.produce("t", 0, 5);
+    assert_eq!(lab.run().await["rows"], 5);
+    let expected: Vec<i64> = (0..10).chain(20..25).collect();
+    assert_eq!(offsets_of(&lab, 0), expected);
+    is_whole(&lab).await;
+    let status = lab.call("status", &[]).await;
+    assert!(status.out.contains("reset: a bad deploy"), "{}", status.out);
+    let again = reset_json(&lab, &["--to", "latest"]).await;
+    assert_eq!(again[0]["outcome"], "nothing", "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn back_in_time_publishes_twice_with_permission_only() {
+    let lab = lab().await;
+    let path = offsets_file(&lab, &json!({"t": {"1": 4}}));
+    let before = files(&lab.lake(), |_| true);
+    let refused = reset(&lab, 2, &["--to", &path]).await;
+    for part in ["t-1: 6 offsets, [4, 10)", "--allow-duplicates"] {
+        assert!(refused.err.contains(part), "{part}: {}", refused.err);
+    }
+    assert_eq!(files(&lab.lake(), |_| true), before);
+    let lines = reset_json(&lab, &["--to", &path, "--allow-duplicates"]).await;
+    assert_eq!((&lines[0]["again"], &lines[0]["to"]), (&json!(6), &json!(4)), "{lines:?}");
+    lab.run().await;
+    let twice: Vec<i64> = {
+        let mut all: Vec<i64> = (0..20).chain(4..10).collect();
+        all.sort_unstable();
+        all
+    };
+    assert_eq!(offsets_of(&lab, 1), twice);
+    assert_exactly_once(&rows(&lab.lake()), "t", 0, 20);
+    is_whole(&lab).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_that_is_wrong_is_said_before_anything_is_written() {
+    let lab = lab().await;
+    let before = files(&lab.lake(), |_| true);
+    let wrong = json!({"t": {"0": 21, "5": 1}, "tx": {"0": 1}, "u": {"0": 1}});
+    let path = offsets_file(&lab, &wrong);
+    let refused = reset(&lab, 2, &["--to", &path]).await;
+    for part in ["t-0: 21", "t-5 does not exist", "tx does not exist", "u is not among"] {
+        assert!(refused.err.contains(part), "{part}: {}", refused.err);
+    }
+    let path = offsets_file(&lab, &json!({"t": {"0": -1, "1": "7"}}));
+    let refused = reset(&lab, 2, &["--to", &path]).await;
+    assert!(
+        refused.err.contains("t-0: -1") && refused.err.contains("t-1: \"7\""),
+        "{}",
+        refused.err
+    );
+    reset(&lab, 2, &["--to", "yesterday"]).await;
+    reset(&lab, 2, &["--to", "latest", "--topic", "nowhere"]).await;
+    let silent = lab.call("reset", &["--to", "latest", "--reason", " "]).await;
+    assert_eq!(silent.code, Some(2), "{}", silent.err);
+    assert_eq!(lab.call("reset", &["--reason", "no target"]).await.code, Some(2));
+    assert_eq!(files(&lab.lake(), |_| true), before);
+}
+
+/// R06: a topic made anew, and X09: records that are gone: `reset` brings both back.
+#[tokio::test(flavor = "multi_thread")]
+async fn r06_x09_stopped_partitions_come_back() {
+    let lab = lab().await;
+    lab.broker.delete_records("t", 1, 15).expect("a topic");
+    lab.json(3, "run", &[]).await;
+    let lines = reset_json(&lab, &["--to", "earliest", "--allow-duplicates"]).await;
+    let of_1 = lines.iter().find(|line| line["partition"] == 1).expect("it moves");
+    assert_eq!((&of_1["lost"], &of_1["state"]), (&json!(5), &json!("stopped")), "{of_1}");
+    lab.run().await;
+    assert_eq!(offsets_of(&lab, 1), (0..10).chain(15..20).collect::<Vec<i64>>());
+    lab.broker.delete_topic("t").expect("a topic");
+    lab.topic("t", 2);
+    lab.produce("t", 0, 30);
+    lab.json(3, "run", &[]).await;
+    let lines = reset_json(&lab, &["--to", "earliest"]).await;
+    assert_eq!((&lines[0]["from"], &lines[0]["again"]), (&json!(null), &json!(0)), "{lines:?}");
+    assert_eq!(lab.run().await["rows"], 30);
+    assert_eq!(lab.call("status", &[]).await.code, Some(0));
+    is_whole(&lab).await;
+}
+
+/// An operator pauses, resets, looks, resumes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_pipeline_is_reset() {
+    let lab = lab().await;
+    lab.json(0, "pause", &[]).await;
+    reset(&lab, 0, &["--to", "latest"]).await;
+    assert_eq!(lab.run().await["outcome"], "paused");
+    lab.json(0, "resume", &[]).await;
+    lab.produce("t", 0, 1);
+    assert_eq!(lab.run().await["rows"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_that_never_ran_has_nothing_to_reset_or_abort() {
+    let lab = Lab::new().await;
+    lab.topic("t", 1);
+    let ended = reset(&lab, 2, &["--to", "latest"]).await;
+    assert!(ended.err.contains("never ran"), "{}", ended.err);
+    let ended = lab.call("abort", &["--reason", "why", "--yes"]).await;
+    assert_eq!(ended.code, Some(2), "{}", ended.err);
+    lab.produce("t", 0, 3);
+    lab.run().await;
+    let lines = lab.json(0, "abort", &["--reason", "why"]).await;
+    assert_eq!(lines[0]["outcome"], "nothing", "{lines:?}");
+}
+
+/// A directory in the place of a file that is to be written: whoever writes it fails.
+fn obstacle(lab: &Lab, path: &str) -> PathBuf {
+    let path = lab.lake().join(path);
+    std::fs::create_dir_all(&path).expect("a writable directory");
+    path
+}
+
+/// A reset that ended in the middle is rolled forward by the next run.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_that_died_is_finished_by_the_next_run() {
+    for behind in ["_runs/p/0000000001.next.json", "_runs/p/0000000002.json"] {
+        let lab = lab().await;
+        let in_the_way = obstacle(&lab, behind);
+        reset(&lab, 1, &["--to", "latest"]).await;
+        let refused = reset(&lab, 1, &["--to", "earliest"]).await;
+        assert!(refused.err.contains("run 2 is open"), "{}", refused.err);
+        std::fs::remove_dir(in_the_way).expect("it is empty");
+        lab.produce("t", 1, 4);
+        let lines = lab.json(0, "run", &[]).await;
+        let runs: Vec<_> = lines.iter().map(|line| (&line["run"], &line["rows"])).collect();
+        assert_eq!(runs, [(&json!(2), &json!(0)), (&json!(3), &json!(4))], "{lines:?}");
+        assert_eq!(manifest(&lab, 2)["kind"], "reset");
+        is_whole(&lab).await;
+    }
+}
+
+async fn abort(lab: &Lab, arguments: &[&str]) -> Vec<Value> {
+    lab.json(0, "abort", &[&["--reason", "it is stuck", "--yes"], arguments].concat()).await
+}
+
+/// A run of 20 rows that was laid out, and whose staged files are gone.
+async fn stuck() -> Lab {
+    let lab = Lab::new().await;
+    lab.topic("t", 2);
+    lab.produce("t", 0, 10);
+    lab.produce("t", 1, 10);
+    let in_the_way = obstacle(&lab, "t/dt=2026-11-25/hr=00/p-0000000001-1.parquet");
+    assert_eq!(lab.call("run", &[]).await.code, Some(1));
+    std::fs::remove_dir(in_the_way).expect("it is empty");
+    std::fs::remove_dir_all(lab.lake().join("_staging/p")).expect("it is there");
+    let ended = lab.call("run", &[]).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    assert!(ended.err.contains("tidegate abort"), "{}", ended.err);
+    lab
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_staged_files_are_gone_is_aborted_and_read_again() {
+    let lab = stuck().await;
+    let planned = lab.json(0, "abort", &["--reason", "it is stuck", "--dry-run"]).await;
+    assert_eq!((&planned[0]["run"], &planned[0]["rows"]), (&json!(1), &json!(20)), "{planned:?}");
+    assert!(data_files(&lab.lake()).is_empty());
+    let unsaid = lab.call("abort", &["--reason", "it is stuck"]).await;
+    assert_eq!(unsaid.code, Some(2), "{}", unsaid.err);
+    assert!(unsaid.err.contains("--yes"), "{}", unsaid.err);
+    let lines = abort(&lab, &[]).await;
+    assert_eq!((&lines[0]["outcome"], &lines[0]["files"]), (&json!("aborted"), &json!(1)));
+    let taken = data_files(&lab.lake());
+    assert_eq!(taken.len(), 1, "{taken:?}");
+    assert!(rows(&lab.lake()).is_empty());
+    let told = manifest(&lab, 1);
+    assert_eq!((&told["kind"], &told["reason"]), (&json!("aborted"), &json!("it is stuck")));
+    assert_eq!((&told["files"][0]["rows"], &told["slices"]), (&json!(0), &json!([])), "{told}");
+    is_whole(&lab).await;
+    let status = lab.call("status", &[]).await;
+    assert!(status.out.contains("aborted: it is stuck"), "{}", status.out);
+    let run = lab.run().await;
+    assert_eq!((&run["run"], &run["rows"]), (&json!(2), &json!(20)), "{run}");
+    assert_exactly_once(&rows(&lab.lake()), "t", 0, 10);
+    assert_exactly_once(&rows(&lab.lake()), "t", 1, 10);
+    is_whole(&lab).await;
+    assert_eq!(abort(&lab, &[]).await[0]["outcome"], "nothing");
+}
+
+/// A run that is killed before it got a record.
+async fn killed_while_it_reads(lab: &Lab) {
+    lab.broker.script(Rule::new(Api::Fetch, Answer::Silence).always());
+    let before = lab.broker.count(Api::Fetch);
+    let mut run = lab.start("run", &[]);
+    let mut look = interval(Duration::from_millis(2));
+    let reading = async {
+        while lab.broker.count(Api::Fetch) == before {
+            look.tick().await;
+        }
+    };
+    timeout(Duration::from_secs(120), reading).await.expect("the run reads");
+    run.kill().await.expect("it lives");
+    lab.broker.clear_script();
+}
+
+/// Without a layout the abort takes its name; what `start` meant is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_without_layout_is_aborted_and_keeps_its_starts() {
+    let mut lab = Lab::new().await;
+    lab.set("start", json!("latest"));
+    lab.topic("t", 1);
+    lab.produce("t", 0, 7);
+    lab.topic("tt", 1);
+    lab.run().await;
+    lab.produce("tt", 0, 5);
+    killed_while_it_reads(&lab).await;
+    let lines = abort(&lab, &[]).await;
+    assert_eq!((&lines[0]["run"], &lines[0]["files"]), (&json!(2), &json!(0)), "{lines:?}");
+    is_whole(&lab).await;
+    lab.produce("t", 0, 2);
+    assert_eq!(lab.run().await["rows"], 7);
+    assert_eq!(offsets_of(&lab, 0), [7, 8]);
+    is_whole(&lab).await;
+}
+
+/// The plan may be what is damaged: without it the run can only be given up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_plan_is_gone_is_aborted() {
+    let lab = lab().await;
+    killed_while_it_reads(&lab).await;
+    std::fs::remove_dir_all(lab.lake().join("_state/p/run/2")).expect("it is there");
+    let ended = lab.call("run", &[]).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    assert_eq!(abort(&lab, &[]).await[0]["run"], 2);
+    is_whole(&lab).await;
+    let run = lab.run().await;
+    assert_eq!((&run["run"], &run["rows"]), (&json!(3), &json!(20)), "{run}");
+    is_whole(&lab).await;
+}
+
+/// From the mark on nothing else goes on, and a second call finishes what the first began.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_that_died_is_finished_by_the_next_abort() {
+    let lab = stuck().await;
+    let in_the_way = obstacle(&lab, "_runs/p/0000000001.json");
+    let ended = lab.call("abort", &["--reason", "the first", "--yes"]).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    let ended = lab.call("run", &[]).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    assert!(ended.err.contains("run 1 is being aborted"), "{}", ended.err);
+    let refused = reset(&lab, 1, &["--to", "latest"]).await;
+    assert!(refused.err.contains("being aborted (the first)"), "{}", refused.err);
+    lab.json(0, "pause", &[]).await;
+    lab.json(0, "resume", &[]).await;
+    let status = lab.call("status", &[]).await;
+    assert!(status.out.contains("being aborted (the first)"), "{}", status.out);
+    std::fs::remove_dir(in_the_way).expect("it is empty");
+    let lines = abort(&lab, &[]).await;
+    assert_eq!(lines[0]["reason"], "the first", "{lines:?}");
+    assert_eq!(lab.run().await["rows"], 20);
+    is_whole(&lab).await;
+}
