@@ -5,7 +5,6 @@ Written from the design alone: nothing here knows how the binary goes about it.
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections import defaultdict
@@ -106,21 +105,32 @@ class Books:
 
     def _tiling(self) -> None:
         """What each partition's slices and losses cover follows without hole or overlap, and ends
-        at its checkpoint."""
-        covered: dict[Place, list[tuple[int, int]]] = defaultdict(list)
+        at its checkpoint. Only a reset moves a partition back, or begins anew with another topic of
+        its name, and only as it says."""
+        at: dict[Place, int] = {}
         for manifest in self.manifests:
+            for moved in manifest.get("moves", []):
+                place = (moved["topic"], moved["partition"])
+                assert manifest["kind"] == "reset", manifest["run"]
+                if moved["from"] is None:
+                    at.pop(place, None)
+                    continue
+                assert at.get(place, moved["from"]) == moved["from"], f"{moved}, not {at[place]}"
+                if moved["to"] < moved["from"]:
+                    at[place] = moved["to"]
             parts = [(p, p["start"], p["reached"]) for p in manifest["slices"]]
             parts += [(lost, lost["start"], lost["end"]) for lost in manifest["losses"]]
             for part, start, end in sorted(parts, key=lambda one: one[1]):
+                place = (part["topic"], part["partition"])
                 if end > start:
-                    covered[part["topic"], part["partition"]].append((start, end))
-        checkpoint = self.checkpoint()
-        for place, ranges in covered.items():
-            for (_, end), (start, _) in itertools.pairwise(ranges):
-                assert start == end, f"{place}: {start} follows {end}"
-            assert checkpoint.get(place) == ranges[-1][1], (
-                f"{place} is read up to {ranges[-1][1]}, its checkpoint is {checkpoint.get(place)}"
-            )
+                    assert at.get(place, start) == start, f"{place}: {start} follows {at[place]}"
+                    at[place] = end
+            for entry in manifest["checkpoint"]:
+                place = (entry["topic"], entry["partition"])
+                assert at.setdefault(place, entry["offset"]) == entry["offset"], (
+                    f"run {manifest['run']}: {place} is read up to {at[place]}, its checkpoint is "
+                    f"{entry['offset']}"
+                )
 
     def _files(self) -> None:
         """Each file stands, with the bytes, rows and ranges that its manifest says; and no other
@@ -144,7 +154,8 @@ class Books:
         assert name and name["pipeline"] == self.pipeline and int(name["run"]) == manifest["run"]
         assert path.stat().st_size == file["bytes"], f"{path}: another size"
         parquet = pq.ParquetFile(path)
-        assert parquet.metadata.num_rows == file["rows"] > 0, f"{path}: another number of rows"
+        assert parquet.metadata.num_rows == file["rows"], f"{path}: another number of rows"
+        assert (file["rows"] == 0) == (manifest["kind"] == "aborted"), f"{path}: {manifest['kind']}"
         metadata = [value.decode() for value in (parquet.metadata.metadata or {}).values()]
         for wanted in (self.pipeline, str(manifest["run"]), manifest["layout_hash"]):
             assert wanted in metadata, f"{path}: its footer does not carry {wanted}: {metadata}"
