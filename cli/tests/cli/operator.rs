@@ -44,7 +44,7 @@ fn offsets_file(lab: &Lab, offsets: &Value) -> String {
 
 fn manifest(lab: &Lab, run: u32) -> Value {
     let path = lab.lake().join(format!("_runs/p/{run:010}.json"));
-    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let bytes = std::fs::read(&path).expect("the run has a manifest");
     serde_json::from_slice(&bytes).expect("JSON")
 }
 

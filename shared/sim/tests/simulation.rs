@@ -107,6 +107,15 @@ fn every_single_fault_of_aborts() {
     every_single_fault(9);
 }
 
+/// An abort that looked at a run, slept while it was closed, and then found a later one's layout.
+#[test]
+fn an_abort_that_sleeps_does_not_take_a_later_layout_for_a_rival_s() {
+    let replay = Replay::parse("aborts|1051|61/1000<400").expect("as it was printed");
+    if let Err(finding) = replay.run() {
+        panic!("{finding}");
+    }
+}
+
 /// K03, K06, K08, W14: several planners, actors that wake up hours late, stray events, logs that
 /// are cut or made anew (X13, X17), a state table put back from a backup: faults of all kinds.
 #[test]

@@ -31,7 +31,7 @@ fn has_extension(path: &str) -> bool {
 fn read(path: &str) -> Result<ResetTo, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("--to: read {path}: {error}")))?;
-    offsets(&text).map(ResetTo::Offsets).map_err(|faults| {
+    offsets(&text).map_err(|faults| {
         Failure::usage(format!(
             "--to: {path}: {}; write offsets such as {{\"topic\": {{\"0\": 42}}}}",
             faults.join("; ")
@@ -40,7 +40,7 @@ fn read(path: &str) -> Result<ResetTo, Failure> {
 }
 
 /// Reads `{"topic": {"0": 42}}`; all that is wrong with it otherwise.
-fn offsets(text: &str) -> Result<Vec<(Arc<str>, i32, i64)>, Vec<String>> {
+fn offsets(text: &str) -> Result<ResetTo, Vec<String>> {
     let topics: Value =
         serde_json::from_str(text).map_err(|error| vec![format!("it is no JSON: {error}")])?;
     let Some(topics) = topics.as_object().filter(|topics| !topics.is_empty()) else {
@@ -67,7 +67,7 @@ fn offsets(text: &str) -> Result<Vec<(Arc<str>, i32, i64)>, Vec<String>> {
         }
     }
     offsets.sort();
-    if faults.is_empty() { Ok(offsets) } else { Err(faults) }
+    if faults.is_empty() { Ok(ResetTo::Offsets(offsets)) } else { Err(faults) }
 }
 
 #[cfg(test)]
@@ -88,9 +88,9 @@ mod tests {
     #[test]
     fn offsets_are_read_as_in_a_spec() {
         let read = offsets(r#"{"b": {"1": 7, "0": 42}, "a": {"0": 0}}"#).expect("good");
-        let expected: [(Arc<str>, i32, i64); 3] =
-            [("a".into(), 0, 0), ("b".into(), 0, 42), ("b".into(), 1, 7)];
-        assert_eq!(read, expected);
+        let expected = [("a", 0, 0), ("b", 0, 42), ("b", 1, 7)];
+        let expected = expected.map(|(topic, index, offset)| (Arc::from(topic), index, offset));
+        assert_eq!(read, ResetTo::Offsets(expected.to_vec()));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! that it resolved.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::documents::{
     self, Abort, Checkpoint, CheckpointEntry, FORMAT, Head, Layout, OpenRun, PartitionState, Plan,
@@ -61,7 +62,7 @@ pub fn starts(layout: &Layout, base: &Checkpoint) -> Vec<CheckpointEntry> {
     let losses = layout
         .losses
         .iter()
-        .map(|loss| (TopicPartition::new(loss.topic.clone(), loss.partition), loss.start));
+        .map(|loss| (TopicPartition::new(Arc::clone(&loss.topic), loss.partition), loss.start));
     for (partition, start) in slices.chain(losses) {
         let at = first.entry(partition).or_insert(start);
         *at = start.min(*at);

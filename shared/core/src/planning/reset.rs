@@ -158,7 +158,7 @@ fn targets<'a>(
     let chosen =
         |topic: &str| scope.topics.is_empty() || scope.topics.iter().any(|t| **t == *topic);
     if let ResetTo::Offsets(offsets) = &scope.to {
-        return named(spec, seen, (offsets, &chosen), faults);
+        return named(spec, seen, offsets, chosen, faults);
     }
     let missing = seen.topics_missing.iter().filter(|_| scope.topics.is_empty());
     faults.extend(missing.map(|(topic, cause)| Cause {
@@ -202,7 +202,8 @@ fn known_topic(spec: &Spec, seen: &Observation, topic: &str) -> Result<(), Cause
 fn named<'a>(
     spec: &Spec,
     seen: &'a Observation,
-    (offsets, chosen): (&[(Arc<str>, i32, i64)], &dyn Fn(&str) -> bool),
+    offsets: &[(Arc<str>, i32, i64)],
+    chosen: impl Fn(&str) -> bool,
     faults: &mut Vec<Cause>,
 ) -> Vec<Target<'a>> {
     let by_partition: BTreeMap<&TopicPartition, &ObservedPartition> =

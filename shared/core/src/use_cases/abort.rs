@@ -83,17 +83,31 @@ pub async fn abortable<S: StateStore, O: ObjectStore, E, C>(
     spec: &Spec,
     deadline: Deadline,
 ) -> Result<Option<Abortable>> {
-    let loaded = load_head(ports.state, &spec.pipeline, deadline).await?;
-    let head = loaded.ok_or_else(|| no_state(&spec.pipeline))?.head;
-    check_destination(spec, &head)?;
-    let Some(open) = &head.open else { return Ok(None) };
-    let standing = layouts::find(ports.objects, &head, open, deadline).await?;
-    Ok(Some(Abortable {
-        run: open.run,
-        tasks: open.tasks(),
-        aborting: open.aborting.clone(),
-        layout: standing.map(|standing| standing.layout),
-    }))
+    for _ in 0..CONFLICTS_MAX {
+        let loaded = load_head(ports.state, &spec.pipeline, deadline).await?;
+        let head = loaded.ok_or_else(|| no_state(&spec.pipeline))?.head;
+        check_destination(spec, &head)?;
+        let Some(open) = &head.open else { return Ok(None) };
+        let standing = match layouts::find(ports.objects, &head, open, deadline).await {
+            // If the run was closed meanwhile, it is the layout of a later one.
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                let now = load_head(ports.state, &spec.pipeline, deadline).await?;
+                let still = now.and_then(|now| now.head.open);
+                if still.is_some_and(|still| (still.run, still.plan) == (open.run, open.plan)) {
+                    return Err(error);
+                }
+                continue;
+            }
+            found => found?,
+        };
+        return Ok(Some(Abortable {
+            run: open.run,
+            tasks: open.tasks(),
+            aborting: open.aborting.clone(),
+            layout: standing.map(|standing| standing.layout),
+        }));
+    }
+    Err(changes_all_the_time(&spec.pipeline))
 }
 
 /// Gives up `run`, which must be the open one; none if it is closed. May be called again after

@@ -124,9 +124,11 @@ impl State {
                 return Err(format!("{partition} moved to {}", entry.offset));
             }
         }
-        let new = checkpoint.entries.iter();
-        let new = new.filter(|entry| !self.watch.committed.contains_key(&entry.partition));
-        new.map(|entry| self.judge_move(entry, &[])).collect()
+        let mut new = checkpoint
+            .entries
+            .iter()
+            .filter(|entry| !self.watch.committed.contains_key(&entry.partition));
+        new.try_for_each(|entry| self.judge_move(entry, &[]))
     }
 
     pub(super) fn plan_of(&self, pipeline: &PipelineName, was: &OpenRun) -> Result<Plan, String> {
@@ -152,7 +154,7 @@ impl State {
         for loss in losses {
             skips.push((TopicPartition::new(loss.topic, loss.partition), loss.start, loss.end));
         }
-        for (partition, _) in &self.watch.committed {
+        for partition in self.watch.committed.keys() {
             checkpoint.entry(partition).ok_or(format!("{partition} is gone"))?;
         }
         for entry in &checkpoint.entries {
