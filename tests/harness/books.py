@@ -126,6 +126,8 @@ class Books:
                     assert at.get(place, start) == start, f"{place}: {start} follows {at[place]}"
                     at[place] = end
             for entry in manifest["checkpoint"]:
+                if entry["state"] == "unresolved":
+                    continue
                 place = (entry["topic"], entry["partition"])
                 assert at.setdefault(place, entry["offset"]) == entry["offset"], (
                     f"run {manifest['run']}: {place} is read up to {at[place]}, its checkpoint is "

@@ -55,7 +55,12 @@ fn without_faults_everything_is_copied_once() {
 
 /// Each fault at each port call of a scenario, one at a time.
 fn every_single_fault(scenario: usize) {
-    let scenario = Scenario::all().swap_remove(scenario);
+    every_single_fault_of(Scenario::all()[scenario].name);
+}
+
+fn every_single_fault_of(name: &str) {
+    let scenario = Scenario::all().into_iter().find(|scenario| scenario.name == name);
+    let scenario = scenario.expect("it is one of them");
     for seed in 0..scale() {
         let without = Replay::new(&scenario, seed);
         let calls = match without.run() {
@@ -98,13 +103,13 @@ fn w16_every_single_fault_while_retention_passes() {
 /// Resets forward, back, in time, with permission and without; each is rolled forward whoever dies.
 #[test]
 fn every_single_fault_of_resets() {
-    every_single_fault(8);
+    every_single_fault_of("resets");
 }
 
 /// Nothing comes of a run that was given up, and an abort that died goes on.
 #[test]
 fn every_single_fault_of_aborts() {
-    every_single_fault(9);
+    every_single_fault_of("aborts");
 }
 
 /// An abort that looked at a run, slept while it was closed, and then found a later one's layout.

@@ -127,6 +127,7 @@ impl State {
         let mut new = checkpoint
             .entries
             .iter()
+            .filter(|entry| entry.position().is_some())
             .filter(|entry| !self.watch.committed.contains_key(&entry.partition));
         new.try_for_each(|entry| self.judge_move(entry, &[]))
     }
@@ -157,7 +158,7 @@ impl State {
         for partition in self.watch.committed.keys() {
             checkpoint.entry(partition).ok_or(format!("{partition} is gone"))?;
         }
-        for entry in &checkpoint.entries {
+        for entry in checkpoint.entries.iter().filter(|entry| entry.position().is_some()) {
             let moved = reset.moves.iter().find(|moved| moved.place() == entry.partition);
             let skipped: Vec<_> =
                 skips.iter().filter(|(place, ..)| *place == entry.partition).collect();
