@@ -1,15 +1,19 @@
 # What a developer calls. `make test` is what CI runs; both set up what they need.
 #   TIDEGATE_CACHE (default ~/.cache/tidegate)   Kafka's jars and the Python packages of the tests
 #   KAFKA_LIBS                                   a folder that has Kafka's jars already
+#   KAFKA_VERSION                                another Kafka than the newest, with `make e2e`
 #   TESTS="-k kill"                              arguments for pytest, with `make e2e`
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help test soak lint unit e2e build demo bench fmt clean
+.PHONY: help test soak lint unit e2e e2e-old build demo bench fmt clean
 # The steps of a target run in their order, whatever -j says.
 .NOTPARALLEL:
 
 WORKSPACE := --workspace --all-features --locked
+# The oldest Kafka that is tested, and with what: all that depends on a broker's answers.
+OLD_KAFKA := 3.9.2
+OLD_TESTS := $(addprefix test_,$(addsuffix .py,content transactions caps topics times loss login))
 
 help:  ## what there is
 	@grep -E '^[a-z0-9-]+: *.*## ' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/; s/:  ## /\t/' \
@@ -18,7 +22,7 @@ help:  ## what there is
 test: lint unit e2e  ## every test, at a size for every change (15 minutes warm on 2 cores)
 
 soak: export SCALE = full
-soak: lint unit e2e  ## the same tests at full size, before a release (hours)
+soak: lint unit e2e e2e-old  ## the same tests at full size, before a release (hours)
 
 lint:  ## formats, lints, licences: all without a broker
 	cargo fmt --all --check
@@ -31,6 +35,9 @@ unit:  ## Rust tests: unit, property and golden ones, the simulation, the contra
 
 e2e: build  ## end to end: the release binary against a real Kafka broker
 	cd tests && "$$(./setup.sh)" -m pytest $(TESTS)
+
+e2e-old: build  ## the core of it against the oldest Kafka that is tested
+	cd tests && KAFKA_VERSION=$(OLD_KAFKA) "$$(./setup.sh)" -m pytest $(OLD_TESTS)
 
 build:  ## the release binary
 	cargo build --release --locked

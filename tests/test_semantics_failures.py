@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import sys
 
 import pytest
+from harness.memory import peak_kib
 from harness.pipeline import Pipeline
 from harness.records import send_small
 from harness.tidegate import FAILED, USAGE, Tidegate
@@ -110,24 +110,6 @@ def test_what_cannot_be_honoured_is_refused(what: str, pipeline):
     ended = made.run(code=USAGE)
     assert path in ended.err, ended.err
     assert [entry.name for entry in made.path.parent.iterdir()] == [made.path.name]
-
-
-# A process of its own between the tests and the binary: a child's peak memory never reads as less
-# than that of its parent.
-MEASURE = """
-import resource, subprocess, sys
-ended = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
-print(ended.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
-
-
-def peak_kib(made: Pipeline) -> int:
-    """The highest resident memory of one `tidegate run`, which must end well."""
-    command = [sys.executable, "-c", MEASURE, str(made.tidegate.path), "run", str(made.path)]
-    measured = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
-    code, peak = map(int, measured.stdout.split())
-    assert code == 0
-    return peak
 
 
 def test_memory_does_not_grow_with_the_data(pipeline, rides):

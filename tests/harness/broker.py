@@ -104,44 +104,50 @@ class Broker:
 
     def create(self) -> Broker:
         """Prepares the folder and starts."""
+        self.prepare()
+        return self.start()
+
+    def prepare(self) -> None:
+        """Writes the folder."""
         self.java.prepare(record_classes)
         self._write_folder()
-        return self.start()
 
     def settings(self) -> dict[str, Any]:
         """What stands in server.properties."""
-        host = "127.0.0.1"
         usual = SETTINGS | self.others
-        controls = "controller" in str(usual["process.roles"])
-        return (
-            SETTINGS
-            | {
-                "log.dirs": self.folder / "data",
-                "broker.session.timeout.ms": self.session_ms,
-                "controller.quorum.voters": f"{usual['node.id']}@{host}:{self.controller_port}",
-                "listeners": f"PLAINTEXT://{host}:{self.port},COUNTED://{host}:{self.behind_port}"
-                + (f",CONTROLLER://{host}:{self.controller_port}" if controls else ""),
-                "advertised.listeners": f"PLAINTEXT://{host}:{self.port},"
-                f"COUNTED://{host}:{self.counted_port}",
-            }
-            | self.others
-        )
+        node, host = usual["node.id"], "127.0.0.1"
+        listeners = f"PLAINTEXT://{host}:{self.port},COUNTED://{host}:{self.behind_port}"
+        if "controller" in str(usual["process.roles"]):
+            listeners += f",CONTROLLER://{host}:{self.controller_port}"
+        own = {
+            "log.dirs": self.folder / "data",
+            "broker.session.timeout.ms": self.session_ms,
+            "controller.quorum.voters": f"{node}@{host}:{self.controller_port}",
+            "listeners": listeners,
+            "advertised.listeners": f"PLAINTEXT://{host}:{self.port},"
+            f"COUNTED://{host}:{self.counted_port}",
+        }
+        return SETTINGS | own | self.others
 
     def _write_folder(self) -> None:
         self.folder.mkdir(parents=True)
-        data = self.folder / "data"
-        settings = self.settings()
+        data, settings = self.folder / "data", self.settings()
         if "controller" in str(settings["process.roles"]):
             shutil.copytree(self.java.formatted, data)
         else:
             data.mkdir()
-        node = settings["node.id"]
-        (data / "meta.properties").write_text(f"version=1\ncluster.id=tests\nnode.id={node}\n")
-        lines = [f"{name}={value}\n" for name, value in settings.items()]
-        (self.folder / "server.properties").write_text("".join(lines))
+        facts = {"version": 1, "cluster.id": "tests", "node.id": settings["node.id"]}
+        _write_properties(data / "meta.properties", facts)
+        _write_properties(self.folder / "server.properties", settings)
 
     def start(self, command: list[str] | None = None) -> Broker:
         """Starts and waits until it answers."""
+        self.launch(command)
+        until("the broker answers", self._ready, seconds=90)
+        return self
+
+    def launch(self, command: list[str] | None = None) -> None:
+        """Starts and does not wait: one of several may need another one to become ready."""
         command = command or self.java.command("kafka.Kafka")
         with open(self.folder / "broker.log", "ab") as log:
             self.process = subprocess.Popen(
@@ -150,8 +156,6 @@ class Broker:
                 stderr=subprocess.STDOUT,
                 preexec_fn=end_with_parent,
             )
-        until("the broker answers", self._ready, seconds=90)
-        return self
 
     def _ready(self) -> bool:
         assert self.process is not None
@@ -218,6 +222,10 @@ class Broker:
             # A client that once heard of no leader believes it for half a minute.
             self._admin = None
             return None
+
+
+def _write_properties(path: Path, properties: dict[str, Any]) -> None:
+    path.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
 
 
 def record_classes(folder: Path, command: list[str]) -> None:

@@ -53,9 +53,14 @@ class Java:
 
     def command(self, *arguments: str) -> list[str]:
         """A command line that runs a class of the broker's jars."""
-        log = f"-Dlog4j2.configurationFile={HERE.parent / 'kafka' / 'log4j2.properties'}"
+        # Kafka 4 reads the one, Kafka 3 the other.
+        kafka = HERE.parent / "kafka"
+        log = [
+            f"-Dlog4j2.configurationFile={kafka / 'log4j2.properties'}",
+            f"-Dlog4j.configuration=file:{kafka / 'log4j.properties'}",
+        ]
         share = [f"-XX:SharedArchiveFile={self.archive}"] if self.archive.exists() else []
-        return ["java", *FLAGS, *QUIET, *share, "-cp", f"{self.jars}/*", log, *arguments]
+        return ["java", *FLAGS, *QUIET, *share, "-cp", f"{self.jars}/*", *log, *arguments]
 
     def prepare(self, start_and_stop: Callable[[Path, list[str]], None]) -> None:
         """Makes what is kept, unless it is there. `start_and_stop` runs one broker in a folder,

@@ -1,10 +1,11 @@
 #!/bin/sh
 # The jars of a real Apache Kafka broker, fetched from Maven Central once; prints their folder.
-#   fetch.sh [VERSION]      KAFKA_LIBS overrides: a folder that has the jars already.
+#   fetch.sh [VERSION]      default: KAFKA_VERSION, else the newest that the tests know.
+#                           KAFKA_LIBS overrides: a folder that has the jars already.
 # Java or Maven missing: installed by apt as root, else said. Messages go to stderr.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-version=${1:-4.4.0}
+version=${1:-${KAFKA_VERSION:-4.4.0}}
 cache=${TIDEGATE_CACHE:-$HOME/.cache/tidegate}
 
 fail() { echo "tests/kafka/fetch.sh: $*" >&2; exit 1; }
@@ -34,9 +35,13 @@ if [ ! -d "$libs" ]; then
     mkdir -p "$cache"
     part=$(mktemp -d "$libs.part.XXXXXX")
     trap 'rm -rf "$part"' EXIT
+    case $version in
+        3.*) logging=log4j1 ;;
+        *) logging=log4j2 ;;
+    esac
     # A registry may answer too late once: Maven keeps what it has, so a second try goes on from there.
     tries=0
-    until mvn -B -q -ntp -Dstyle.color=never -f "$here/pom.xml" -Dkafka.version="$version" \
+    until mvn -B -q -ntp -Dstyle.color=never -f "$here/pom.xml" -P"$logging" -Dkafka.version="$version" \
         org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
         -DincludeScope=runtime -DoutputDirectory="$part" >&2; do
         tries=$((tries + 1))

@@ -49,6 +49,11 @@ impl KafkaFetch {
     }
 
     fn take_answer(&mut self, asked: &Asked, answer: FetchAnswer) {
+        // A client above its quota gets an answer without any partition, and the time to wait: the
+        // connection keeps it. That is no trouble of a slice, and nothing to be given up for.
+        if answer.throttle > 0 && answer.error == 0 && answer.parts.is_empty() {
+            return;
+        }
         let mut parts: HashMap<TopicPartition, FetchPart> =
             answer.parts.into_iter().map(|part| (part.partition.clone(), part)).collect();
         // Else a part without records may be one for which there was no room. Partitions that

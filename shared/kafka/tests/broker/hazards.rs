@@ -240,3 +240,23 @@ async fn a_throttled_answer_is_used_and_the_next_request_waits() {
     assert!(begun.elapsed() >= Duration::from_millis(400));
     assert_eq!(source.requests().fetch, 2);
 }
+
+/// What real brokers answer to a client that is above its quota: no partition at all, and how long
+/// to wait. However often that happens, the slice is neither failed nor asked for too early.
+#[tokio::test]
+async fn an_answer_without_partitions_to_a_throttled_client_is_no_failure() {
+    let broker = broker(1).await;
+    broker.append("t", 0, &batch(5)).expect("appended");
+    // Throttled for 100 ms, no error, no session, no topics.
+    let mut above_quota = 100_i32.to_be_bytes().to_vec();
+    above_quota.extend([0; 2 + 4 + 4]);
+    for _ in 0..6 {
+        broker.script(Rule::new(Api::Fetch, Answer::Bytes(above_quota.clone())));
+    }
+    let source = source(&broker);
+    let begun = Instant::now();
+    let came = fetch_one(&source, slice(0, 0, 5)).await;
+    assert_eq!(came.offsets, [0, 1, 2, 3, 4]);
+    assert!(begun.elapsed() >= Duration::from_millis(600), "{:?}", begun.elapsed());
+    assert_eq!(source.requests().fetch, 7);
+}
