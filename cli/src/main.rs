@@ -19,9 +19,6 @@ use clap::Parser;
 use crate::args::Args;
 use crate::exit::{Exit, Failure};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let args = Args::parse();
     console::log_to_stderr(args.verbose);

@@ -10,6 +10,10 @@ const TIMESTAMP_MIN: i64 = -62_135_596_800_000;
 /// The last millisecond of the year 9999, UTC.
 const TIMESTAMP_MAX: i64 = 253_402_300_799_999;
 
+/// Beyond this the bytes of a column are given back once their rows are forgotten: they came from
+/// a single large batch, and the next may be far away.
+const DATA_KEPT_MAX: usize = 8 << 20;
+
 /// A record's timestamp as it is written: null for −1, which means none, and outside the years
 /// 1–9999, which would make the whole column unreadable to query engines.
 pub fn timestamp_or_null(millis: i64) -> Option<i64> {
@@ -66,6 +70,9 @@ impl BinaryColumn {
     }
 
     fn clear(&mut self) {
+        if self.data.capacity() > DATA_KEPT_MAX {
+            self.data = Vec::new();
+        }
         self.data.clear();
         self.ends.clear();
         self.valid.clear();
@@ -231,7 +238,8 @@ impl Columns {
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
-    /// Forgets all rows, and the headers of an unfinished one; keeps the buffers.
+    /// Forgets all rows, and the headers of an unfinished one; keeps the buffers, but for those that
+    /// became large.
     pub fn clear(&mut self) {
         self.offsets.clear();
         self.timestamps.clear();
@@ -301,6 +309,17 @@ mod tests {
         assert_eq!(columns.payload_bytes(1..2), 4);
         assert_eq!(columns.payload_bytes(0..2), 5);
         assert_eq!(columns.payload_bytes(1..1), 0);
+    }
+
+    #[test]
+    fn large_buffers_are_not_kept() {
+        let mut columns = sample();
+        let large = vec![0; DATA_KEPT_MAX + 1];
+        let (timestamp, append_time, key) = (-1, false, None);
+        columns.push(Row { offset: 9, timestamp, append_time, key, value: Some(&large) });
+        assert!(columns.capacity_bytes() > DATA_KEPT_MAX);
+        columns.clear();
+        assert!(columns.capacity_bytes() < 1 << 20 && columns.is_empty());
     }
 
     #[test]

@@ -143,14 +143,18 @@ impl BrokerConnection {
         end: Instant,
     ) -> Option<T> {
         let mut answer = std::pin::pin!(answer);
+        let (mut received, mut heard) = (self.received.load(Ordering::Relaxed), Instant::now());
         loop {
-            let before = self.received.load(Ordering::Relaxed);
-            let wait = quiet.min(end.saturating_duration_since(Instant::now()));
+            // Looked at more often: what came at the beginning of a silence does not double it.
+            let wait = (quiet / 8).min(end.saturating_duration_since(Instant::now()));
             if let Ok(answer) = timeout(wait, answer.as_mut()).await {
                 return Some(answer);
             }
-            let is_silent = self.received.load(Ordering::Relaxed) == before;
-            if Instant::now() >= end || (is_silent && !self.admitted.is_waiting()) {
+            let now = self.received.load(Ordering::Relaxed);
+            if now != received || self.admitted.is_waiting() {
+                (received, heard) = (now, Instant::now());
+            }
+            if Instant::now() >= end || heard.elapsed() >= quiet {
                 return None;
             }
         }

@@ -48,6 +48,8 @@ pub struct KafkaFetch {
     /// What the last answer holds, by slice.
     parts: VecDeque<Part>,
     codecs: Codecs,
+    /// What brokers are asked for at most: less than usual once they throttle.
+    fetch_bytes: usize,
     /// Slices that ended early, and were not reported yet.
     ended: VecDeque<(usize, Error)>,
 }
@@ -84,6 +86,7 @@ impl KafkaFetch {
         deadline: Deadline,
     ) -> Result<Self> {
         let codecs = Codecs::new(session.options().batch_bytes_max);
+        let fetch_bytes = session.options().fetch_bytes;
         let mut fetch = Self {
             session,
             isolation,
@@ -94,6 +97,7 @@ impl KafkaFetch {
             refreshing: false,
             parts: VecDeque::new(),
             codecs,
+            fetch_bytes,
             ended: VecDeque::new(),
         };
         if !slices.is_empty() {

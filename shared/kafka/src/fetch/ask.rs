@@ -75,8 +75,8 @@ impl KafkaFetch {
 
     fn fetch_request(&self, chosen: &[usize], isolation: Isolation, nodes: usize) -> Fetch {
         let options = self.session.options();
-        let of_all = options.fetch_bytes.saturating_mul(WHOLE_ANSWERS) / nodes.max(WHOLE_ANSWERS);
-        let whole = of_all.max(PARTITION_BYTES_MIN.min(options.fetch_bytes));
+        let of_all = self.fetch_bytes.saturating_mul(WHOLE_ANSWERS) / nodes.max(WHOLE_ANSWERS);
+        let whole = of_all.max(PARTITION_BYTES_MIN.min(self.fetch_bytes));
         let each = (whole / chosen.len()).max(PARTITION_BYTES_MIN.min(whole));
         let slices = || chosen.iter().map(|index| &self.slices[*index]);
         let largest = slices().map(|slice| slice.max_bytes).max().unwrap_or(0);

@@ -22,6 +22,9 @@ use crate::requests::{FetchAnswer, FetchPart, MetadataAnswer, TopicMetadata};
 /// who does not must not be asked in a tight loop.
 const EMPTY_PAUSE: Duration = Duration::from_millis(20);
 
+/// Not even a throttled client asks for less. A larger batch comes all the same.
+const FETCH_BYTES_MIN: usize = 64 << 10;
+
 impl KafkaFetch {
     /// Takes what a request came to.
     pub(super) fn take(&mut self, event: Event) {
@@ -50,8 +53,11 @@ impl KafkaFetch {
 
     fn take_answer(&mut self, asked: &Asked, answer: FetchAnswer) {
         // A client above its quota gets an answer without any partition, and the time to wait: the
-        // connection keeps it. That is no trouble of a slice, and nothing to be given up for.
+        // connection keeps it. That is no trouble of a slice, and nothing to be given up for. But
+        // brokers count what the answer would have been: one that is larger than the quota of ten
+        // seconds would never come.
         if answer.throttle > 0 && answer.error == 0 && answer.parts.is_empty() {
+            self.fetch_bytes = (self.fetch_bytes / 2).max(FETCH_BYTES_MIN);
             return;
         }
         let mut parts: HashMap<TopicPartition, FetchPart> =

@@ -12,7 +12,7 @@ use tidegate_core::ports::Codec;
 
 use super::compress::{Compressors, parquet_codec};
 use super::minmax::MinMax;
-use super::page::{Layout, PageBuffer};
+use super::page::{Layout, Page, PageBuffer};
 use crate::offset_index::Pages;
 use crate::refused;
 
@@ -48,6 +48,19 @@ struct Done {
     nulls: u64,
 }
 
+impl Done {
+    fn take(&mut self, page: Page) {
+        let bytes: usize = page.pieces.iter().map(Bytes::len).sum();
+        // Neither bound can be reached: a page is smaller than 2 GiB, and so is a row group.
+        self.pages.push(self.compressed_bytes as i64, bytes as i32, self.rows as i64);
+        self.compressed_bytes += bytes;
+        self.uncompressed_bytes += page.uncompressed_bytes;
+        self.rows += page.rows;
+        self.levels += page.levels;
+        self.bytes.extend(page.pieces);
+    }
+}
+
 impl Chunk {
     pub(super) fn new(column: ColumnDescPtr, layout: Layout, bounds: MinMax, codec: Codec) -> Self {
         let level = |level: i16| u8::try_from(level).expect("a schema is not that deep");
@@ -67,13 +80,18 @@ impl Chunk {
 
     /// Appends a byte string, or null, at these levels.
     pub(super) fn push_bytes(&mut self, rep: u8, def: u8, value: Option<&[u8]>) -> Result<()> {
+        if let Some(value) = value {
+            self.bounds.bytes(value);
+            self.done.value_bytes += value.len() as u64;
+            if self.page.is_passed_by(value.len(), self.codec) {
+                let page = self.page.page_of(def, value, self.codec)?;
+                self.done.take(page);
+                return Ok(());
+            }
+        }
         self.page.push_levels(rep, def);
         match value {
-            Some(value) => {
-                self.bounds.bytes(value);
-                self.done.value_bytes += value.len() as u64;
-                self.page.push_bytes(value)
-            }
+            Some(value) => self.page.push_bytes(value),
             None => {
                 self.done.nulls += 1;
                 Ok(())
@@ -95,15 +113,7 @@ impl Chunk {
 
     fn cut(&mut self, compressors: &Compressors) -> Result<()> {
         let page = self.page.cut(self.codec, compressors)?;
-        let done = &mut self.done;
-        // Neither bound can be reached: a page is smaller than 2 GiB, and so is a row group.
-        let at = done.compressed_bytes as i64;
-        done.pages.push(at, page.bytes.len() as i32, done.rows as i64);
-        done.compressed_bytes += page.bytes.len();
-        done.uncompressed_bytes += page.uncompressed_bytes;
-        done.rows += page.rows;
-        done.levels += page.levels;
-        done.bytes.push(page.bytes);
+        self.done.take(page);
         Ok(())
     }
 

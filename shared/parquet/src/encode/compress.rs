@@ -3,12 +3,91 @@
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
 use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use tidegate_core::ports::Codec;
 use tidegate_core::{Error, Result};
 
 /// Beyond this a scratch buffer is given back once the large page is done.
 const SCRATCH_KEPT_MAX: usize = 4 << 20;
+
+/// The compressed form of a large page is held in pieces of this size: as one it would be copied
+/// while it grows, and need room for the worst case.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// Whether a codec's form of a page can be made piece by piece. The blocks of the others begin
+/// with their size, or are made in one step.
+pub(super) fn is_streamed(codec: Codec) -> bool {
+    match codec {
+        Codec::None | Codec::Zstd(_) | Codec::Gzip => true,
+        Codec::Snappy | Codec::Lz4 => false,
+    }
+}
+
+/// The compressed form of a page that is in several parts, in pieces. `codec` is one that
+/// [`is_streamed`].
+pub(super) fn in_pieces(codec: Codec, parts: &[&[u8]]) -> Result<Vec<Bytes>> {
+    let mut pieces = Pieces::default();
+    let done = match codec {
+        Codec::Zstd(level) => zstd_pieces(level, parts, &mut pieces).map_err(|e| ("zstd", e)),
+        Codec::Gzip => gzip_pieces(parts, &mut pieces).map_err(|e| ("gzip", e)),
+        Codec::None | Codec::Snappy | Codec::Lz4 => {
+            parts.iter().try_for_each(|part| pieces.write_all(part)).map_err(|e| ("none", e))
+        }
+    };
+    done.map_err(|(codec, error)| failed(codec, error))?;
+    Ok(pieces.finish())
+}
+
+fn zstd_pieces(level: i32, parts: &[&[u8]], pieces: &mut Pieces) -> std::io::Result<()> {
+    let mut zstd = zstd::stream::write::Encoder::new(pieces, level)?;
+    let bytes: usize = parts.iter().map(|part| part.len()).sum();
+    zstd.set_pledged_src_size(Some(bytes as u64))?;
+    if level == 1 {
+        zstd.set_parameter(zstd::zstd_safe::CParameter::HashLog(HASH_LOG))?;
+    }
+    parts.iter().try_for_each(|part| zstd.write_all(part))?;
+    zstd.finish().map(|_| ())
+}
+
+fn gzip_pieces(parts: &[&[u8]], pieces: &mut Pieces) -> std::io::Result<()> {
+    let mut gzip = flate2::write::GzEncoder::new(pieces, flate2::Compression::default());
+    parts.iter().try_for_each(|part| gzip.write_all(part))?;
+    gzip.finish().map(|_| ())
+}
+
+/// What is written to it, in pieces.
+#[derive(Debug, Default)]
+struct Pieces {
+    full: Vec<Bytes>,
+    open: Vec<u8>,
+}
+
+impl Pieces {
+    fn finish(mut self) -> Vec<Bytes> {
+        self.open.shrink_to_fit();
+        self.full.push(self.open.into());
+        self.full
+    }
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.open.len() == PIECE_BYTES {
+            self.full.push(std::mem::take(&mut self.open).into());
+        }
+        if self.open.capacity() == 0 {
+            self.open.reserve_exact(PIECE_BYTES);
+        }
+        let written = bytes.len().min(PIECE_BYTES - self.open.len());
+        self.open.extend_from_slice(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 /// How the parquet crate names a codec.
 pub(super) fn parquet_codec(codec: Codec) -> Result<Compression> {
@@ -22,6 +101,10 @@ pub(super) fn parquet_codec(codec: Codec) -> Result<Compression> {
         Codec::Gzip => Compression::GZIP(GzipLevel::default()),
     })
 }
+
+/// The logarithm of zstd's hash table at level 1, so that it fits the processor's first cache.
+/// Measured on JSON records: a tenth faster than the default 14, and no larger.
+const HASH_LOG: u32 = 12;
 
 /// Compressors that wait for work. A zstd context takes half a megabyte: one per thread that
 /// compresses at a time, not one per column of every open file.
@@ -116,9 +199,6 @@ impl Compressor {
 }
 
 fn zstd_compressor(level: i32) -> std::io::Result<zstd::bulk::Compressor<'static>> {
-    /// The logarithm of level 1's hash table, so that it fits the processor's first cache.
-    /// Measured on JSON records: a tenth faster than the default 14, and no larger.
-    const HASH_LOG: u32 = 12;
     let mut zstd = zstd::bulk::Compressor::new(level)?;
     if level == 1 {
         zstd.set_parameter(zstd::zstd_safe::CParameter::HashLog(HASH_LOG))?;

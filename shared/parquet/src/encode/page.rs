@@ -5,7 +5,7 @@ use parquet::basic::Encoding;
 use tidegate_core::ports::Codec;
 use tidegate_core::{Error, Result};
 
-use super::compress::Compressors;
+use super::compress::{Compressors, in_pieces, is_streamed};
 use super::delta;
 use super::levels::{write_levels, write_zigzag};
 
@@ -21,6 +21,10 @@ const PAGE_LEVELS_MAX: usize = 1 << 18;
 /// Room that is kept before the values, so that levels can be put there without moving them: the
 /// levels of a page without nulls take 8 bytes.
 const LEVELS_ROOM: usize = 64;
+/// A page of more bytes is compressed piece by piece, so that its compressed form is held once.
+const LARGE_PAGE_BYTES: usize = 4 << 20;
+/// Room for a page's header.
+const HEADER_ROOM: usize = 48;
 /// Beyond this a buffer is given back once the large page is done.
 const BUFFER_KEPT_MAX: usize = 4 << 20;
 
@@ -49,7 +53,7 @@ impl Layout {
 #[derive(Debug)]
 pub(super) struct Page {
     /// Header and compressed data.
-    pub(super) bytes: Bytes,
+    pub(super) pieces: Vec<Bytes>,
     /// Size of header and data before compression.
     pub(super) uncompressed_bytes: usize,
     /// Rows that begin in it.
@@ -135,15 +139,36 @@ impl PageBuffer {
         let data = &buffer[start..];
         let (levels, rows) = (self.levels, self.rows);
         let encoding = self.layout.encoding();
-        let page = compressors.compress(codec, data, |compressed| {
-            let mut bytes = Vec::with_capacity(compressed.len() + 48);
-            write_header(data.len(), compressed, levels, encoding, &mut bytes)?;
-            let uncompressed_bytes = bytes.len() + data.len();
-            bytes.extend_from_slice(compressed);
-            Ok(Page { bytes: bytes.into(), uncompressed_bytes, rows, levels })
-        })?;
+        let page = if data.len() > LARGE_PAGE_BYTES && is_streamed(codec) {
+            large_page(codec, encoding, &[data], (rows, levels))?
+        } else {
+            compressors.compress(codec, data, |compressed| {
+                let mut bytes = Vec::with_capacity(compressed.len() + HEADER_ROOM);
+                write_header(data.len(), &[compressed], levels, encoding, &mut bytes)?;
+                let uncompressed_bytes = bytes.len() + data.len();
+                bytes.extend_from_slice(compressed);
+                Ok(Page { pieces: vec![bytes.into()], uncompressed_bytes, rows, levels })
+            })?
+        };
         self.reuse(buffer);
         Ok(page)
+    }
+
+    /// Whether a row's only value, of so many bytes, can be made a page of its own without being
+    /// copied here.
+    pub(super) fn is_passed_by(&self, bytes: usize, codec: Codec) -> bool {
+        bytes > PAGE_BYTES_MAX && self.is_empty() && self.rep_max == 0 && is_streamed(codec)
+    }
+
+    /// The page of such a value.
+    pub(super) fn page_of(&self, def: u8, value: &[u8], codec: Codec) -> Result<Page> {
+        let bytes = u32::try_from(value.len()).map_err(|_| too_large(value.len()))?;
+        let mut head = Vec::new();
+        if self.def_max > 0 {
+            write_levels(&[def], self.def_max, &mut head);
+        }
+        head.extend_from_slice(&bytes.to_le_bytes());
+        large_page(codec, self.layout.encoding(), &[&head, value], (1, 1))
     }
 
     /// A buffer and where in it the page's data begin: levels, then values. The large one is
@@ -211,11 +236,28 @@ impl PageBuffer {
     }
 }
 
+/// A page whose data are in parts, compressed piece by piece: its rows and levels are given.
+fn large_page(
+    codec: Codec,
+    encoding: Encoding,
+    data: &[&[u8]],
+    (rows, levels): (usize, usize),
+) -> Result<Page> {
+    let bytes: usize = data.iter().map(|part| part.len()).sum();
+    let compressed = in_pieces(codec, data)?;
+    let mut header = Vec::with_capacity(HEADER_ROOM);
+    let slices: Vec<_> = compressed.iter().map(AsRef::as_ref).collect();
+    write_header(bytes, &slices, levels, encoding, &mut header)?;
+    let uncompressed_bytes = header.len() + bytes;
+    let pieces = std::iter::once(header.into()).chain(compressed).collect();
+    Ok(Page { pieces, uncompressed_bytes, rows, levels })
+}
+
 /// Appends the thrift (compact protocol) of a `PageHeader` with a `DataPageHeader`. The parquet
 /// crate can write one only together with a copy of the page.
 fn write_header(
     uncompressed_bytes: usize,
-    data: &[u8],
+    data: &[&[u8]],
     levels: usize,
     encoding: Encoding,
     out: &mut Vec<u8>,
@@ -229,7 +271,8 @@ fn write_header(
 
     let size = |bytes: usize| i32::try_from(bytes).map_err(|_| too_large(bytes));
     let mut crc = flate2::Crc::new();
-    crc.update(data);
+    data.iter().for_each(|part| crc.update(part));
+    let compressed_bytes = data.iter().map(|part| part.len()).sum();
     let mut fields = |values: &[i64]| {
         for value in values {
             out.push(NEXT_I32);
@@ -240,7 +283,7 @@ fn write_header(
     fields(&[
         DATA_PAGE,
         i64::from(size(uncompressed_bytes)?),
-        i64::from(size(data.len())?),
+        i64::from(size(compressed_bytes)?),
         i64::from(crc.sum() as i32),
     ]);
     out.push(NEXT_STRUCT);
