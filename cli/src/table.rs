@@ -2,6 +2,7 @@
 
 use bytesize::ByteSize;
 use tidegate_core::planning::Lag;
+use tidegate_core::words::plural;
 
 use crate::report::RunLine;
 
@@ -76,6 +77,11 @@ pub(crate) fn count(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A count and its noun, which agree: "1 file", "1,200 files".
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    format!("{} {}", count(number), plural(number, noun))
 }
 
 /// Bytes in a unit that fits.

@@ -9,3 +9,4 @@ mod support;
 mod trouble;
 mod usage;
 mod verbs;
+mod verify;

@@ -1,10 +1,7 @@
-//! `plan`, `status`, `pause`, `resume` and `verify`.
-
-use std::path::Path;
+//! `plan`, `status`, `pause` and `resume`.
 
 use serde_json::{Value, json};
 
-use crate::support::lake::data_files;
 use crate::support::{Lab, files};
 
 /// Every file with its size.
@@ -99,73 +96,4 @@ async fn a_pause_holds_until_it_is_lifted() {
     assert!(status.out.contains("paused"), "{}", status.out);
     lab.json(0, "resume", &[]).await;
     assert_eq!(lab.run().await["rows"], 5);
-}
-
-/// The names of the files in the findings of `verify`.
-async fn found(lab: &Lab, arguments: &[&str]) -> String {
-    let ended = lab.call("verify", arguments).await;
-    assert_eq!(ended.code, Some(1), "{}\n{}", ended.out, ended.err);
-    ended.out
-}
-
-/// Does `damage` to a copy, which must be noticed and named, and takes it back.
-async fn damaged(lab: &Lab, path: &str, damage: impl FnOnce(&Path), named: &str) {
-    let file = lab.lake().join(path);
-    let before = std::fs::read(&file).ok();
-    damage(&file);
-    let out = found(lab, &["--deep"]).await;
-    assert!(out.contains(named), "{named} is not in {out}");
-    match before {
-        Some(bytes) => std::fs::write(&file, bytes).expect("a writable directory"),
-        None => std::fs::remove_file(&file).expect("it was added"),
-    }
-    assert_eq!(lab.call("verify", &["--deep"]).await.code, Some(0));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn verify_names_what_is_damaged() {
-    let mut lab = Lab::new().await;
-    lab.set("limits", json!({ "records_per_run": 40 }));
-    lab.topic("t", 2);
-    lab.produce("t", 0, 60);
-    lab.produce("t", 1, 60);
-    lab.json(0, "run", &["--until-caught-up"]).await;
-    let lines = lab.json(0, "verify", &["--deep"]).await;
-    assert_eq!((&lines[0]["whole"], &lines[0]["rows"]), (&json!(true), &json!(120)));
-    let data = data_files(&lab.lake());
-    let (first, second) = (data[0].as_str(), data[1].as_str());
-    let remove = |path: &Path| std::fs::remove_file(path).expect("it stands");
-    damaged(&lab, first, remove, first).await;
-    let cut = |path: &Path| {
-        let bytes = std::fs::read(path).expect("it stands");
-        std::fs::write(path, &bytes[..bytes.len() - 100]).expect("written");
-    };
-    damaged(&lab, first, cut, first).await;
-    damaged(&lab, first, |path| std::fs::write(path, b"").expect("written"), first).await;
-    let other = std::fs::read(lab.lake().join(second)).expect("it stands");
-    damaged(&lab, first, |path| std::fs::write(path, &other).expect("written"), first).await;
-    let added = first.replace("-1.parquet", "-77.parquet");
-    damaged(&lab, &added, |path| std::fs::write(path, &other).expect("written"), &added).await;
-    let manifest = "_runs/p/0000000002.json";
-    damaged(&lab, manifest, remove, "run 2 has no manifest").await;
-    let edit = |path: &Path| {
-        let text = std::fs::read_to_string(path).expect("it stands");
-        let lie = text.replacen("\"rows\":", "\"rows\":1", 1);
-        assert_ne!(text, lie);
-        std::fs::write(path, lie).expect("written");
-    };
-    damaged(&lab, manifest, edit, manifest).await;
-    damaged(&lab, "_runs/p/0000000001.next.json", remove, "chain of layouts").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn verify_since_a_run_passes_over_the_files_before_it() {
-    let mut lab = Lab::new().await;
-    lab.set("limits", json!({ "records_per_run": 10 }));
-    lab.topic("t", 1);
-    lab.produce("t", 0, 20);
-    lab.json(0, "run", &["--until-caught-up"]).await;
-    std::fs::remove_file(lab.lake().join(&data_files(&lab.lake())[0])).expect("it stands");
-    assert!(found(&lab, &[]).await.contains("it is gone"));
-    assert_eq!(lab.call("verify", &["--since", "2"]).await.code, Some(0));
 }

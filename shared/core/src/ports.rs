@@ -12,6 +12,7 @@ mod invoke;
 mod join;
 mod log;
 mod objects;
+mod read_back;
 mod state;
 
 pub use clock::Clock;
@@ -26,4 +27,5 @@ pub use objects::{
     Copied, Created, Metadata, ObjectBytes, ObjectInfo, ObjectPath, ObjectStore, Page, ReadRange,
     UPLOAD_PART_MIN, Upload,
 };
+pub use read_back::{FileReadBack, ReadBack, RowGroupBounds, RowRun};
 pub use state::{Document, Mark, Marks, StateStore, StoredHead, Swapped, Written};

@@ -22,6 +22,8 @@ mod verify;
 
 use std::time::Duration;
 
+pub(crate) use publish::data_file_metadata;
+
 pub use abort::{AbortPorts, Abortable, Aborted, abort, abortable};
 pub use finalizer::{Committed, FinalizeOutcome, FinalizerPorts, Unfinished, finalize};
 pub use observing::{LagReport, Preview, observe_lag, preview};
@@ -29,7 +31,7 @@ pub use planner::{PlannerPorts, TickOutcome, TickReport, tick};
 pub use reader::{ReadOutcome, ReaderPorts, TaskSummary, read_task};
 pub use reset::{ResetOutcome, ResetRequest, reset};
 pub use state::{check_destination, load_checkpoint, load_head, load_plan, load_task, set_paused};
-pub use verify::{ReadRows, Verified, VerifyPorts, verify};
+pub use verify::{Verified, VerifyPorts, VerifyScope, verify};
 
 /// What a deployment chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +90,11 @@ const FINALIZER_STARTS_MAX: u32 = 3;
 const CHAIN_MAX: u32 = 8;
 /// How often a decision is taken again because somebody else was faster.
 const CONFLICTS_MAX: u32 = 5;
-/// The key of the layout's hash in a data file's metadata.
+/// The key of the pipeline in a data file's metadata.
+pub(crate) const PIPELINE_KEY: &str = "tidegate.pipeline";
+/// The key of the run.
+pub(crate) const RUN_KEY: &str = "tidegate.run";
+/// The key of the layout's hash.
 pub(crate) const LAYOUT_KEY: &str = "tidegate.layout";
 /// How many requests to a store are under way at once.
 const SIDE_BY_SIDE: usize = 16;

@@ -4,18 +4,30 @@
 //! without findings holds every committed offset exactly once.
 
 mod chain;
+mod difference;
 mod files;
-mod offsets;
+mod folders;
+mod links;
+mod manifest;
+mod offset_set;
+mod positions;
+mod rows;
 #[cfg(test)]
 mod tests;
 
 use serde::Serialize;
 
-pub use chain::{StandingManifest, StandingRunLayout, check_chain};
-pub use files::{RowId, check_file, check_rows, unknown_files};
-pub use offsets::{check_checkpoint, check_offsets};
+pub(crate) use chain::{
+    check_beyond, check_layout, check_manifest, check_strays, expected_manifest,
+};
+pub(crate) use files::{BoundsOfRun, Stranger, check_data_file, judge_stranger};
+pub(crate) use folders::{Folders, Tables};
+pub(crate) use links::{Chain, Link, StandingLayout, StandingManifest, layout_path, manifest_path};
+pub(crate) use manifest::check_sums;
+pub(crate) use positions::{Positions, check_checkpoint};
+pub(crate) use rows::{FileRows, RowsOfRun};
 
-/// Something that is wrong.
+/// Something that is wrong, or worth a word.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
     /// The object, or the part of the state.

@@ -217,6 +217,16 @@ impl fmt::Display for OffsetRange {
     }
 }
 
+/// `noun` in the number that `count` asks for: "1 file", "2 files".
+pub fn plural(count: u64, noun: &str) -> String {
+    let stem = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    match (count, stem) {
+        (1, _) => noun.to_owned(),
+        (_, Some(stem)) => format!("{stem}ies"),
+        (_, None) => format!("{noun}s"),
+    }
+}
+
 /// Whether aborted and undecided transactions are read (Kafka's `isolation.level`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -249,6 +259,15 @@ mod tests {
         let id = RandomId(42);
         assert_eq!(RandomId::try_from(id.to_string()).expect("its own text"), id);
         assert!(RandomId::try_from("+0000000000000000000000000000042".to_owned()).is_err());
+    }
+
+    #[test]
+    fn nouns_agree_with_their_number() {
+        let table = [(1, "file", "file"), (0, "file", "files"), (2, "directory", "directories")];
+        for (count, noun, shown) in table {
+            assert_eq!(plural(count, noun), shown);
+        }
+        assert_eq!((plural(1, "entry"), plural(3, "day")), ("entry".into(), "days".into()));
     }
 
     #[test]

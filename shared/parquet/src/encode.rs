@@ -17,6 +17,7 @@ use tidegate_core::ports::{EncodeSettings, Encoder};
 
 use self::compress::{Compressors, parquet_codec};
 pub use self::file::RawFile;
+pub(crate) use self::page::write_header;
 use crate::schema;
 
 /// Writes files of the raw table: see the design, "Columns of a raw table".

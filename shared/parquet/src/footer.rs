@@ -18,7 +18,7 @@ use tidegate_core::Result;
 use crate::refused;
 
 /// A row group that stands in the file, with positions in that file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct StoredRowGroup {
     /// What the footer says of it.
     pub(crate) metadata: RowGroupMetaData,

@@ -15,7 +15,8 @@ use parquet::file::metadata::KeyValue;
 use tidegate_core::ports::{FooterRead, Join, JoinInput, JoinStats, JoinStep, Joiner};
 use tidegate_core::{Error, Result};
 
-use self::input::{Input, Read, chunk_start};
+use self::input::{Input, chunk_start};
+pub(crate) use self::input::{Read, read as read_input};
 use self::moves::{Move, Moves, Passage, Piece};
 use self::place::place;
 use self::plan::{Part, Source, plan};

@@ -18,7 +18,7 @@ mod testing;
 
 pub use encode::{RawEncoder, RawFile};
 pub use join::{ParquetJoin, ParquetJoiner};
-pub use read::read_row_ids;
+pub use read::{ParquetFile, ParquetReadBack};
 
 /// `created_by` of every file: equal for all files of one writer version.
 const CREATED_BY: &str =

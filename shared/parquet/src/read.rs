@@ -1,86 +1,116 @@
-//! Reading a raw file back: where its rows come from.
+//! Reading a raw file back, to prove it: every page against its checksum, and where its rows come
+//! from.
 
-use std::sync::Arc;
+mod bounds;
+mod pages;
+mod pieces;
+mod rows;
+
+use std::collections::VecDeque;
+use std::ops::Range;
 
 use bytes::Bytes;
-use parquet::column::reader::ColumnReader;
-use parquet::data_type::ByteArray;
-use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
-use tidegate_core::verify::RowId;
+use parquet::file::metadata::RowGroupMetaData;
+use tidegate_core::ports::{FileFooter, FileReadBack, ReadBack, RowGroupBounds, RowRun};
 use tidegate_core::{Error, Result};
 
-/// The columns that tell where a row comes from, by their place in the schema.
-const TOPIC: &str = "topic";
-const PARTITION: &str = "partition";
-const OFFSET: &str = "offset";
+use self::pages::{PagesOfChunk, check_pages};
+use self::pieces::{Part, Piece, pieces};
+use crate::join::{Read, read_input};
+use crate::{MAGIC, schema};
 
-/// The topic, partition and offset of every row of a file, in the file's order. `Corrupt` where
-/// the bytes are no file of the raw table.
-pub fn read_row_ids(file: Bytes) -> Result<Vec<RowId>> {
-    let reader = SerializedFileReader::new(file).map_err(unreadable)?;
-    let mut ids = Vec::new();
-    for group in 0..reader.num_row_groups() {
-        let group = reader.get_row_group(group).map_err(unreadable)?;
-        let rows = usize::try_from(group.metadata().num_rows()).map_err(unreadable)?;
-        let topics = byte_arrays(&*group, TOPIC, rows)?;
-        let partitions = ints(&*group, PARTITION, rows)?;
-        let offsets = longs(&*group, OFFSET, rows)?;
-        let mut last: Option<(ByteArray, Arc<str>)> = None;
-        for ((topic, partition), offset) in topics.into_iter().zip(partitions).zip(offsets) {
-            let name = match &last {
-                Some((bytes, name)) if *bytes == topic => Arc::clone(name),
-                Some(_) | None => Arc::from(topic.as_utf8().map_err(unreadable)?),
-            };
-            last = Some((topic, Arc::clone(&name)));
-            ids.push(RowId { topic: name, partition, offset });
+/// The columns that tell where a row comes from and where it belongs: their places among the
+/// schema's leaves. They stand side by side.
+const TOPIC: usize = 2;
+const PARTITION: usize = 3;
+const OFFSET: usize = 4;
+const TIMESTAMP: usize = 5;
+
+/// Reads files of the raw table back.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ParquetReadBack;
+
+impl ReadBack for ParquetReadBack {
+    type File = ParquetFile;
+
+    fn open(&self, footer: &FileFooter) -> Result<ParquetFile> {
+        let Read::Input(input) = read_input(&footer.tail, footer.file_bytes)? else {
+            return Err(Error::corrupt("its footer was not read whole"));
+        };
+        if input.file.schema_descr().root_schema() != schema::raw_table().root_schema() {
+            return Err(Error::corrupt("its schema is not that of the raw table"));
+        }
+        if !input.is_as_written(&footer.tail)? {
+            return Err(Error::corrupt("its footer is not as it was written"));
+        }
+        let pieces = pieces(&input.row_groups)?;
+        let groups: Vec<_> = input.row_groups.into_iter().map(|stored| stored.metadata).collect();
+        let bounds = groups.iter().map(bounds::of_group).collect::<Result<_>>()?;
+        Ok(ParquetFile { groups, bounds, pieces, chunk: PagesOfChunk::default() })
+    }
+}
+
+/// A raw file that is read piece by piece.
+#[derive(Debug)]
+pub struct ParquetFile {
+    groups: Vec<RowGroupMetaData>,
+    bounds: Vec<RowGroupBounds>,
+    /// What is still to be read, in the file's order.
+    pieces: VecDeque<Piece>,
+    /// What was seen of the column chunk whose pages are read.
+    chunk: PagesOfChunk,
+}
+
+impl FileReadBack for ParquetFile {
+    fn bounds(&self) -> &[RowGroupBounds] {
+        &self.bounds
+    }
+
+    fn wanted(&self) -> Option<Range<u64>> {
+        self.pieces.front().map(|piece| piece.range.clone())
+    }
+
+    fn accept(&mut self, bytes: &Bytes, rows: &mut dyn FnMut(RowRun<'_>)) -> Result<()> {
+        let Some(piece) = self.pieces.pop_front() else { return Ok(()) };
+        for part in &piece.parts {
+            let range = part.range();
+            let within = |at: u64| usize::try_from(at - piece.range.start).unwrap_or(usize::MAX);
+            if bytes.len() < within(range.end) {
+                return Err(Error::corrupt("it is shorter than its footer says"));
+            }
+            let bytes = bytes.slice(within(range.start)..within(range.end));
+            self.part(part, &bytes, rows)?;
+        }
+        Ok(())
+    }
+}
+
+impl ParquetFile {
+    fn part(&mut self, part: &Part, bytes: &Bytes, rows: &mut dyn FnMut(RowRun<'_>)) -> Result<()> {
+        match part {
+            Part::Magic if bytes == MAGIC.as_slice() => Ok(()),
+            Part::Magic => Err(Error::corrupt(format!("its first bytes are {bytes:02x?}"))),
+            Part::Pages { group, column, pages, last } => {
+                let column = self.groups[*group].column(*column);
+                self.chunk.add(check_pages(column, pages, bytes)?);
+                if *last { self.chunk.end(column) } else { Ok(()) }
+            }
+            Part::Ids { group, chunks } => {
+                let metadata = &self.groups[*group];
+                for (column, pages) in (TOPIC..).zip(chunks) {
+                    let column = metadata.column(column);
+                    let start = pieces::start_of(pages) - part.range().start;
+                    let end = pieces::end_of(pages) - part.range().start;
+                    let within = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+                    let bytes = bytes.slice(within(start)..within(end));
+                    self.chunk.add(check_pages(column, pages, &bytes)?);
+                    self.chunk.end(column)?;
+                }
+                let start = part.range().start;
+                rows::read(metadata, &self.bounds[*group], start, bytes, rows)
+            }
         }
     }
-    Ok(ids)
-}
-
-fn column(group: &dyn RowGroupReader, name: &str) -> Result<ColumnReader> {
-    let columns = group.metadata().columns();
-    let at = columns.iter().position(|column| column.column_path().string() == name);
-    let at = at.ok_or_else(|| Error::corrupt(format!("it has no column {name}")))?;
-    group.get_column_reader(at).map_err(unreadable)
-}
-
-fn byte_arrays(group: &dyn RowGroupReader, name: &str, rows: usize) -> Result<Vec<ByteArray>> {
-    let mut read = Vec::with_capacity(rows);
-    let ColumnReader::ByteArrayColumnReader(mut reader) = column(group, name)? else {
-        return Err(of_another_type(name));
-    };
-    reader.read_records(rows, None, None, &mut read).map_err(unreadable)?;
-    whole(name, rows, read)
-}
-
-fn ints(group: &dyn RowGroupReader, name: &str, rows: usize) -> Result<Vec<i32>> {
-    let mut read = Vec::with_capacity(rows);
-    let ColumnReader::Int32ColumnReader(mut reader) = column(group, name)? else {
-        return Err(of_another_type(name));
-    };
-    reader.read_records(rows, None, None, &mut read).map_err(unreadable)?;
-    whole(name, rows, read)
-}
-
-fn longs(group: &dyn RowGroupReader, name: &str, rows: usize) -> Result<Vec<i64>> {
-    let mut read = Vec::with_capacity(rows);
-    let ColumnReader::Int64ColumnReader(mut reader) = column(group, name)? else {
-        return Err(of_another_type(name));
-    };
-    reader.read_records(rows, None, None, &mut read).map_err(unreadable)?;
-    whole(name, rows, read)
-}
-
-fn whole<T>(name: &str, rows: usize, read: Vec<T>) -> Result<Vec<T>> {
-    if read.len() == rows {
-        return Ok(read);
-    }
-    Err(Error::corrupt(format!("column {name} has {} of {rows} values", read.len())))
-}
-
-fn of_another_type(name: &str) -> Error {
-    Error::corrupt(format!("column {name} is not of the raw table's type"))
 }
 
 fn unreadable(error: impl std::fmt::Display) -> Error {
@@ -88,38 +118,4 @@ fn unreadable(error: impl std::fmt::Display) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use tidegate_core::ports::{Codec, EncodeSettings, Encoder, FileEncoder};
-    use tidegate_core::{Columns, columns::Row};
-
-    use super::*;
-    use crate::RawEncoder;
-
-    #[test]
-    fn rows_tell_where_they_come_from() {
-        let settings = EncodeSettings { codec: Codec::Zstd(1), row_group_bytes: 10 };
-        let mut file = RawEncoder::default().open(settings).expect("a file");
-        let mut rows = Columns::default();
-        for offset in 0..100 {
-            let value = Some(&b"value"[..]);
-            rows.push(Row { offset, timestamp: offset, append_time: false, key: None, value });
-        }
-        let mut bytes = Vec::new();
-        for (topic, partition) in [("a", 0), ("a", 1), ("b", 0)] {
-            let all = std::iter::once(0..rows.len()).collect::<Vec<_>>();
-            file.append(topic, partition, &rows, &all).expect("appended");
-            bytes.extend(file.take_ready());
-        }
-        bytes.extend(file.finish(&[]).expect("finished"));
-        let ids = read_row_ids(bytes.concat().into()).expect("our own file");
-        assert_eq!(ids.len(), 300);
-        let id = |id: &RowId| (id.topic.to_string(), id.partition, id.offset);
-        assert_eq!(id(&ids[0]), ("a".to_owned(), 0, 0));
-        assert_eq!(id(&ids[299]), ("b".to_owned(), 0, 99));
-    }
-
-    #[test]
-    fn what_is_no_raw_file_is_refused() {
-        assert!(read_row_ids(Bytes::from_static(b"PAR1")).is_err());
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use super::folder::Folder;
 use super::written::Written;
 use crate::console::{say, say_json, say_typed};
 use crate::report::RunLine;
-use crate::table::{RunTable, bytes, count, grid, lag};
+use crate::table::{RunTable, bytes, count, counted, grid, lag};
 
 /// What is shown of a value.
 const VALUE_CHARS: usize = 48;
@@ -129,13 +129,14 @@ impl<'a> Story<'a> {
         }
         title("The proof: manifests against rows, offsets and checkpoint");
         self.prompt("verify", " --deep");
-        let figure = |name: &str| count(verdict[name].as_u64().unwrap_or_default());
+        let figure = |name: &str, noun| counted(verdict[name].as_u64().unwrap_or_default(), noun);
         say(&format!(
-            "{} manifests, {} data files, {} rows: {} findings",
-            figure("manifests"),
-            figure("files"),
-            figure("rows"),
-            figure("findings")
+            "{}, {} of {}, {}: {}",
+            figure("manifests", "run"),
+            figure("offsets", "offset"),
+            figure("partitions", "partition"),
+            figure("rows", "row"),
+            figure("findings", "finding")
         ));
     }
 
@@ -156,9 +157,9 @@ impl<'a> Story<'a> {
         });
         say(&grid(["directory", "files", "rows", "bytes"], [1, 2, 3], rows));
         say(&format!(
-            "{} rows in {} files: the {} events less the {} that were aborted",
-            count(written.rows),
-            count(written.files),
+            "{} in {}: the {} events less the {} that were aborted",
+            counted(written.rows, "row"),
+            counted(written.files, "file"),
             count(produced.rides + produced.payments),
             count(produced.aborted)
         ));

@@ -2,7 +2,7 @@
 
 use super::{Shown, Summary};
 use crate::console::{say, say_typed};
-use crate::table::{bytes, count, grid, lag, place};
+use crate::table::{bytes, count, counted, grid, lag, place};
 
 /// So many slices are shown to people.
 const SLICES_SHOWN: usize = 40;
@@ -38,10 +38,10 @@ pub(super) fn as_tables(shown: &Shown) {
 fn opening(summary: &Summary) -> String {
     let Summary { pipeline, run, tasks, slices, offsets, .. } = summary;
     let what = format!(
-        "{} offsets in {} slices, read as {} tasks, about {}",
-        count(*offsets),
-        slices,
-        tasks,
+        "{} in {}, read as {}, about {}",
+        counted(*offsets, "offset"),
+        counted(*slices as u64, "slice"),
+        counted(*tasks as u64, "task"),
         bytes(summary.bytes)
     );
     let mut text = match (summary.open, summary.paused, slices) {

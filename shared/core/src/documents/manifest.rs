@@ -195,7 +195,8 @@ impl ManifestSlice {
 }
 
 impl ManifestEntry {
-    fn of(entry: &CheckpointEntry) -> Self {
+    /// An entry as a manifest shows it.
+    pub fn of(entry: &CheckpointEntry) -> Self {
         Self {
             topic: Arc::clone(&entry.partition.topic),
             topic_id: entry.topic_id,

@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 
 use super::commit::delete_staged;
 use super::layouts::{self, StandingLayout, reference};
-use super::publish::metadata;
+use super::publish::data_file_metadata;
 use super::reset::check_reason;
 use super::state::{
     LoadedHead, check_destination, load_checkpoint, load_head, load_plan, no_state, swap_head,
@@ -247,7 +247,8 @@ async fn take_name<S, O: ObjectStore, E: Encoder, C>(
     file: &DataFile,
     deadline: Deadline,
 ) -> Result<u64> {
-    let metadata = metadata(&standing.layout, &standing.hash, file);
+    let Layout { pipeline, run, .. } = &standing.layout;
+    let metadata = data_file_metadata(pipeline, *run, file.number, &standing.hash);
     let row_group_bytes = ports.settings.row_group_bytes;
     let empty = ports.encoder.open(EncodeSettings { codec: Codec::None, row_group_bytes })?;
     let bytes = Bytes::from(empty.finish(&metadata)?.concat());

@@ -26,7 +26,18 @@ pub(super) async fn read_footer(
     path: &str,
     deadline: Deadline,
 ) -> Result<Option<FileFooter>> {
-    let mut want = TAIL_BYTES;
+    read_footer_of(objects, joiner, path, TAIL_BYTES, deadline).await
+}
+
+/// The same, by a first look at the last `tail_bytes` bytes.
+pub(super) async fn read_footer_of(
+    objects: &impl ObjectStore,
+    joiner: &impl Joiner,
+    path: &str,
+    tail_bytes: u64,
+    deadline: Deadline,
+) -> Result<Option<FileFooter>> {
+    let mut want = tail_bytes;
     loop {
         let read = objects.read(path, ReadRange::Last(want), deadline).await?;
         let Some(read) = read else { return Ok(None) };

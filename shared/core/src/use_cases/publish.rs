@@ -4,11 +4,11 @@ use std::sync::atomic::Ordering;
 
 use futures_util::future::try_join_all;
 
-use super::LAYOUT_KEY;
 use super::finalizer::{FinalizerPorts, Work};
 use super::layouts::StandingLayout;
 use super::moving::{Gone, move_join, read_footer};
 use super::state::load_head;
+use super::{LAYOUT_KEY, PIPELINE_KEY, RUN_KEY};
 use crate::documents::{self, DataFile, Layout, Manifest};
 use crate::error::{Context, Error, Result};
 use crate::names;
@@ -17,6 +17,7 @@ use crate::ports::{
     UPLOAD_PART_MIN, Upload,
 };
 use crate::time::Deadline;
+use crate::words::{PipelineName, RunNumber};
 
 /// How many data files are joined at once: memory is bounded by that many column chunks.
 const FILES_SIDE_BY_SIDE: usize = 4;
@@ -157,7 +158,8 @@ async fn join<S, O: ObjectStore, J: Joiner, I, C>(
         let Some(footer) = footer else { return Ok(Err(Gone(staged.clone()))) };
         inputs.push(JoinInput { footer });
     }
-    let metadata = metadata(&standing.layout, &standing.hash, file);
+    let Layout { pipeline, run, .. } = &standing.layout;
+    let metadata = data_file_metadata(pipeline, *run, file.number, &standing.hash);
     let mut join = ports.joiner.join(inputs, &metadata, UPLOAD_PART_MIN, ROW_GROUP_BYTES)?;
     let mut upload = ports.objects.upload(&file.path, &metadata, deadline).await?;
     let moved = move_join(ports.objects, &file.staged, &mut join, &mut upload, deadline).await;
@@ -171,13 +173,19 @@ async fn join<S, O: ObjectStore, J: Joiner, I, C>(
     failed
 }
 
-/// What every data file says of itself, in its footer and in the object's own metadata.
-pub(super) fn metadata(layout: &Layout, hash: &str, file: &DataFile) -> Vec<(String, String)> {
+/// What a data file, the `number`th of its run, says of itself: in its footer, and where the
+/// store keeps metadata of its own.
+pub(crate) fn data_file_metadata(
+    pipeline: &PipelineName,
+    run: RunNumber,
+    number: u32,
+    layout_hash: &str,
+) -> Vec<(String, String)> {
     vec![
-        ("tidegate.pipeline".to_owned(), layout.pipeline.to_string()),
-        ("tidegate.run".to_owned(), layout.run.to_string()),
-        ("tidegate.number".to_owned(), file.number.to_string()),
-        (LAYOUT_KEY.to_owned(), hash.to_owned()),
+        (PIPELINE_KEY.to_owned(), pipeline.to_string()),
+        (RUN_KEY.to_owned(), run.to_string()),
+        ("tidegate.number".to_owned(), number.to_string()),
+        (LAYOUT_KEY.to_owned(), layout_hash.to_owned()),
     ]
 }
 

@@ -1,165 +1,187 @@
-//! The chain of layouts and manifests.
+//! The chain of layouts, and the manifest of each: every field of them.
 
-use std::collections::BTreeMap;
-
-use super::Finding;
+use super::difference::differences;
+use super::{Finding, Link, StandingLayout, layout_path, manifest_path};
 use crate::documents::{Head, Layout, Manifest, ManifestKind};
+use crate::names;
 use crate::words::RunNumber;
 
-/// A manifest and its name.
-#[derive(Clone, Debug)]
-pub struct StandingManifest {
-    /// Its name.
-    pub path: String,
-    /// What it says.
-    pub manifest: Manifest,
-}
-
-/// A layout, its name and its hash.
-#[derive(Clone, Debug)]
-pub struct StandingRunLayout {
-    /// Its name.
-    pub path: String,
-    /// The run of the layout before it, as its name says.
-    pub after: RunNumber,
-    /// What it says.
-    pub layout: Layout,
-    /// SHA-256 of its bytes.
-    pub hash: String,
-}
-
-/// Follows the chain from the first layout to the one that the head names, and holds each
-/// manifest against its layout. The layout of the open run may stand behind the last one.
-pub fn check_chain(
+/// Checks a layout against those that name it: the state, the layout behind it, its manifest.
+/// Answers whether it can be believed.
+pub(crate) fn check_layout(
     head: &Head,
-    layouts: &[StandingRunLayout],
-    manifests: &[StandingManifest],
-) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let by_after: BTreeMap<RunNumber, &StandingRunLayout> =
-        layouts.iter().map(|layout| (layout.after, layout)).collect();
-    let mut by_run: BTreeMap<RunNumber, &StandingManifest> =
-        manifests.iter().map(|standing| (standing.manifest.run, standing)).collect();
-    let mut at = RunNumber(0);
-    let mut before: Option<&StandingRunLayout> = None;
-    let mut told = None;
-    let mut followed = 0;
-    while let Some(standing) = by_after.get(&at) {
-        followed += 1;
-        check_link(head, standing, before, &mut findings);
-        if standing.layout.run <= at {
-            let message = format!("it is of run {}, which is not after {at}", standing.layout.run);
-            findings.push(Finding::new(&standing.path, message));
-            return findings;
+    link: &Link,
+    next: Option<&Link>,
+    findings: &mut Vec<Finding>,
+) -> bool {
+    let Some(standing) = &link.layout else { return false };
+    let path = link.layout_path(head);
+    let before = findings.len();
+    let mut wrong = |message: String| findings.push(Finding::new(&path, message));
+    let layout = match &standing.layout {
+        Ok(layout) => layout,
+        Err(message) => {
+            wrong(message.clone());
+            return false;
         }
-        at = standing.layout.run;
-        let committed = head.layout.as_ref().is_some_and(|last| at <= last.run);
-        match by_run.remove(&at) {
-            Some(manifest) => {
-                check_manifest(standing, manifest, told, &mut findings);
-                told = Some(at);
-            }
-            None if committed => {
-                findings.push(Finding::new(&standing.path, format!("run {at} has no manifest")));
-            }
-            None => {}
+    };
+    match named_by_others(head, link, next) {
+        Some((who, hash)) if *hash != standing.hash => {
+            wrong(format!("its bytes are not those that were written: {who} names another hash"));
+            return false;
         }
-        before = Some(standing);
+        Some(_) | None => {}
     }
-    check_end(head, before, told, &mut findings);
-    for stray in by_run.into_values() {
-        let message = "it is the manifest of a run that has no layout in the chain";
-        findings.push(Finding::new(&stray.path, message));
+    layout_faults(head, link, layout).into_iter().for_each(&mut wrong);
+    if let Some(next) = next
+        && let Some((follower, _)) = next.readable()
+        && follower.previous_layout.as_ref() != Some(&standing.hash)
+    {
+        let message = format!("the layout before it, {path}, is not the one that it follows");
+        findings.push(Finding::new(next.layout_path(head), message));
     }
-    if followed < layouts.len() {
-        let message = format!("{} layouts are not in the chain", layouts.len() - followed);
-        findings.push(Finding::new(format!("_runs/{}", head.pipeline), message));
-    }
-    findings
+    findings.len() == before
 }
 
-fn check_link(
-    head: &Head,
-    standing: &StandingRunLayout,
-    before: Option<&StandingRunLayout>,
-    findings: &mut Vec<Finding>,
-) {
-    let layout = &standing.layout;
-    let mut wrong = |message: String| findings.push(Finding::new(&standing.path, message));
-    if layout.previous_layout.as_ref() != before.map(|before| &before.hash) {
-        wrong("the layout before it is not the one that it follows".to_owned());
+/// The hash that a layout must have, and who says so. Where its own manifest and the layout
+/// behind it disagree, the manifest is asked: it was written with it.
+fn named_by_others<'a>(
+    head: &'a Head,
+    link: &'a Link,
+    next: Option<&'a Link>,
+) -> Option<(&'static str, &'a String)> {
+    if let Some(last) = head.layout.as_ref().filter(|last| last.run == link.run) {
+        return Some(("the state", &last.hash));
     }
-    if layout.birth_id != head.birth_id || layout.pipeline != head.pipeline {
-        wrong("it is of another pipeline, or of another one of this name".to_owned());
+    let standing = link.layout.as_ref()?;
+    let manifest = link.told().map(|(manifest, _)| &manifest.layout_hash);
+    let follower = next.and_then(Link::readable);
+    let follower = follower.and_then(|(layout, _)| layout.previous_layout.as_ref());
+    match (manifest, follower) {
+        (Some(hash), _) if *hash == standing.hash => Some(("its manifest", hash)),
+        (_, Some(hash)) => Some(("the layout behind it", hash)),
+        (Some(hash), None) => Some(("its manifest", hash)),
+        (None, None) => None,
     }
 }
 
-/// A manifest follows from its layout, but for the sizes of its files.
-fn check_manifest(
-    layout: &StandingRunLayout,
-    standing: &StandingManifest,
-    previous: Option<RunNumber>,
-    findings: &mut Vec<Finding>,
-) {
-    let manifest = &standing.manifest;
-    let mut wrong = |message: String| findings.push(Finding::new(&standing.path, message));
-    if manifest.previous != previous {
-        wrong(format!(
-            "\"previous\" is {:?}, and the one before is {previous:?}",
-            manifest.previous
+/// What must hold of a layout whatever its run did.
+fn layout_faults(head: &Head, link: &Link, layout: &Layout) -> Vec<String> {
+    let mut faults = Vec::new();
+    if layout.pipeline != head.pipeline || layout.birth_id != head.birth_id {
+        faults.push("it is of another pipeline, or of another one of this name".to_owned());
+    }
+    if layout.run != link.run || layout.run <= link.after {
+        faults.push(format!(
+            "it is of run {}, and stands in the place of run {}",
+            layout.run, link.run
         ));
     }
-    let mut sizes: Vec<u64> = manifest.files.iter().map(|file| file.bytes).collect();
-    // A manifest that names fewer files than its layout is to be told so.
-    sizes.resize(layout.layout.files.len(), 0);
-    let expected = expected(layout, manifest, &sizes);
-    let fields = |manifest: &Manifest| serde_json::to_value(manifest).unwrap_or_default();
-    let (expected, found) = (fields(&expected), fields(manifest));
-    let names = expected.as_object().into_iter().flat_map(|object| object.keys());
-    for name in names.filter(|name| expected[name.as_str()] != found[name.as_str()]) {
-        wrong(format!("\"{name}\" is not what the run's layout says"));
+    let before = (link.after > RunNumber(0)).then_some(link.after);
+    if layout.previous_manifest != before || layout.previous_layout.is_some() != before.is_some() {
+        faults.push(format!("it does not follow run {}", link.after));
     }
-}
-
-/// What a manifest must be. That of an aborted run follows from the layout too, but for the
-/// reason, and for the starts that it keeps, which follow from the checkpoint before.
-fn expected(layout: &StandingRunLayout, manifest: &Manifest, sizes: &[u64]) -> Manifest {
-    let of_layout = Manifest::of(&layout.layout, &layout.hash, sizes);
-    match (manifest.kind, &manifest.reason) {
-        (ManifestKind::Aborted, Some(reason)) if layout.layout.aborted.is_none() => {
-            let starts = manifest.checkpoint.clone();
-            Manifest { checkpoint: starts, ..of_layout.given_up(reason, &[]) }
+    for (number, file) in (1..).zip(&layout.files) {
+        let name = names::DataFile::parse(&file.path);
+        let ours = name.is_some_and(|name| {
+            (&name.pipeline, name.run, name.number) == (&head.pipeline, layout.run, number)
+        });
+        if !ours || file.number != number {
+            faults.push(format!("{} is no name of its file {number}", file.path));
         }
-        (ManifestKind::Aborted | ManifestKind::Commit | ManifestKind::Reset, _) => of_layout,
     }
+    faults
 }
 
-fn check_end(
+/// Checks a run's manifest: against its layout, if that can be believed. A manifest follows from
+/// its layout, but for the sizes of its files.
+pub(crate) fn check_manifest(
     head: &Head,
-    last: Option<&StandingRunLayout>,
-    told: Option<RunNumber>,
+    link: &Link,
+    believed: bool,
     findings: &mut Vec<Finding>,
 ) {
-    let named = head.layout.as_ref();
-    let open = head.open.as_ref().map(|open| open.run);
-    let reaches = match (last, named) {
-        (Some(last), _) if Some(last.layout.run) == open => true,
-        (Some(last), Some(named)) => last.layout.run == named.run && last.hash == named.hash,
-        (None, None) => true,
-        (Some(_), None) | (None, Some(_)) => false,
+    let path = manifest_path(head, link.run);
+    let mut wrong = |message: String| findings.push(Finding::new(&path, message));
+    let (manifest, found) = match &link.manifest {
+        None => return wrong(format!("it is gone: run {} has no manifest", link.run)),
+        Some(Err(message)) => return wrong(message.clone()),
+        Some(Ok(read)) => (&read.0, &read.1),
     };
-    if !reaches {
-        let shown = |run: Option<RunNumber>| run.map_or("none".to_owned(), |run| run.to_string());
-        let message = format!(
-            "the chain of layouts ends with run {}, and the state names run {}",
-            shown(last.map(|last| last.layout.run)),
-            shown(named.map(|named| named.run))
-        );
-        findings.push(Finding::new(format!("_runs/{}", head.pipeline), message));
+    let Some((layout, hash)) = link.readable().filter(|_| believed) else {
+        if manifest.pipeline != head.pipeline || manifest.birth_id != head.birth_id {
+            wrong("it is of another pipeline, or of another one of this name".to_owned());
+        }
+        if manifest.run != link.run {
+            wrong(format!("it is of run {}", manifest.run));
+        }
+        return;
+    };
+    let bytes = |at: usize| manifest.files.get(at).map_or(0, |file| file.bytes);
+    let sizes: Vec<u64> = (0..layout.files.len()).map(bytes).collect();
+    let expected = expected_manifest(layout, hash, &sizes, Some(manifest));
+    let expected = serde_json::to_value(expected).unwrap_or_default();
+    differences(&expected, found, "its layout").into_iter().for_each(&mut wrong);
+}
+
+/// What the manifest of a layout must be. That of an aborted run follows from it too, but for the
+/// reason, and for the starts that it keeps, which follow from the checkpoint before: both are
+/// taken from `told`, what stands.
+pub(crate) fn expected_manifest(
+    layout: &Layout,
+    hash: &str,
+    sizes: &[u64],
+    told: Option<&Manifest>,
+) -> Manifest {
+    let of_layout = Manifest::of(layout, hash, sizes);
+    match told.map(|told| (told.kind, &told.reason, &told.checkpoint)) {
+        Some((ManifestKind::Aborted, Some(reason), starts)) if layout.aborted.is_none() => {
+            Manifest { checkpoint: starts.clone(), ..of_layout.given_up(reason, &[]) }
+        }
+        Some(_) | None => of_layout,
     }
-    if told < head.manifest {
-        let message =
-            format!("the state names manifest {:?}, and the last is {told:?}", head.manifest);
-        findings.push(Finding::new(format!("_runs/{}", head.pipeline), message));
+}
+
+/// Checks a layout that stands behind the last one that `head` names. `newest`: the head as it
+/// is when all layouts were listed. Only the open run may have one, and runs that were committed
+/// meanwhile.
+pub(crate) fn check_beyond(
+    head: &Head,
+    newest: &Head,
+    standing: &StandingLayout,
+) -> Option<Finding> {
+    let wrong = |message: String| Some(Finding::new(layout_path(head, standing.after), message));
+    let last = |head: &Head| head.layout.as_ref().map_or(RunNumber(0), |layout| layout.run);
+    let after = standing.after;
+    if after > last(newest) {
+        return wrong(format!("it is in no chain of layouts: no run {after} was laid out"));
     }
+    let layout = match &standing.layout {
+        Ok(layout) => layout,
+        Err(message) => return wrong(message.clone()),
+    };
+    let run = layout.run;
+    let before = head.layout.as_ref().filter(|_| after == last(head)).map(|layout| &layout.hash);
+    if run <= after || (before.is_some() && layout.previous_layout.as_ref() != before) {
+        return wrong(format!("it is of run {run}, and does not follow run {after}"));
+    }
+    match &newest.open {
+        _ if run <= last(newest) => None,
+        Some(open) if (open.run, open.plan) == (run, layout.plan) => None,
+        Some(open) if open.run == run => {
+            wrong(format!("it is the layout of another plan of run {run}, which is open"))
+        }
+        Some(_) | None => wrong(format!("the state knows of no run {run} with a layout")),
+    }
+}
+
+/// The manifests that no layout of the chain belongs to.
+pub(crate) fn check_strays(
+    head: &Head,
+    manifests: impl IntoIterator<Item = RunNumber>,
+    findings: &mut Vec<Finding>,
+) {
+    findings.extend(manifests.into_iter().map(|run| {
+        Finding::new(manifest_path(head, run), format!("no layout in the chain is of run {run}"))
+    }));
 }

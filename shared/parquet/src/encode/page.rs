@@ -255,7 +255,10 @@ fn large_page(
 
 /// Appends the thrift (compact protocol) of a `PageHeader` with a `DataPageHeader`. The parquet
 /// crate can write one only together with a copy of the page.
-fn write_header(
+///
+/// `verify` holds the headers of all files against this one: whoever changes it must go on to
+/// accept the former.
+pub(crate) fn write_header(
     uncompressed_bytes: usize,
     data: &[&[u8]],
     levels: usize,

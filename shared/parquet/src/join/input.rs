@@ -13,8 +13,8 @@ use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 use tidegate_core::ports::FileFooter;
 use tidegate_core::{Error, Result};
 
-use crate::footer::StoredRowGroup;
-use crate::{MAGIC, schema};
+use crate::footer::{FileHead, StoredRowGroup, file_end};
+use crate::{CREATED_BY, MAGIC, schema};
 
 /// The magic of a file whose footer is encrypted.
 const MAGIC_ENCRYPTED: &[u8; 4] = b"PARE";
@@ -25,9 +25,9 @@ const TAIL_GUESS: u64 = 64 << 10;
 
 /// A file that can be joined.
 #[derive(Debug)]
-pub(super) struct Input {
-    pub(super) file: FileMetaData,
-    pub(super) row_groups: Vec<StoredRowGroup>,
+pub(crate) struct Input {
+    pub(crate) file: FileMetaData,
+    pub(crate) row_groups: Vec<StoredRowGroup>,
     /// Where its column chunks stand; empty at 4 if there are none.
     pub(super) region: Range<u64>,
     /// Where footer and offset indexes begin.
@@ -36,7 +36,7 @@ pub(super) struct Input {
 
 /// The answer of [`read`].
 #[derive(Debug)]
-pub(super) enum Read {
+pub(crate) enum Read {
     /// It was all there.
     Input(Box<Input>),
     /// The last so many bytes are needed.
@@ -44,7 +44,7 @@ pub(super) enum Read {
 }
 
 /// Reads the end of a file that has `file_bytes` in all, from its last bytes `tail`.
-pub(super) fn read(tail: &Bytes, file_bytes: u64) -> Result<Read> {
+pub(crate) fn read(tail: &Bytes, file_bytes: u64) -> Result<Read> {
     let tail_bytes = tail.len() as u64;
     if tail_bytes > file_bytes || file_bytes < MAGIC.len() as u64 + TRAILER_BYTES {
         return Err(corrupt(format!("it has {file_bytes} bytes")));
@@ -106,6 +106,24 @@ impl Input {
             tail: tail.slice(tail.len() - kept..),
             file_bytes,
         }
+    }
+
+    /// Whether `tail`, which it was read from, is what this version would write to say the same.
+    /// Of a file that another version wrote nothing is said.
+    pub(crate) fn is_as_written(&self, tail: &Bytes) -> Result<bool> {
+        if self.file.created_by() != Some(CREATED_BY) {
+            return Ok(self
+                .file
+                .created_by()
+                .is_some_and(|by| by.starts_with("tidegate version ")));
+        }
+        let head = FileHead {
+            schema: self.file.schema_descr_ptr(),
+            created_by: CREATED_BY,
+            key_values: self.file.key_value_metadata().cloned().unwrap_or_default(),
+        };
+        let end = file_end(self.tail_start, head, self.row_groups.clone())?;
+        Ok(tail.ends_with(&end))
     }
 
     /// Fingerprint of its schema.

@@ -1,17 +1,21 @@
 //! Manifests of resets and of aborted runs.
 
-use super::*;
-use crate::documents::{Loss, ManifestKind, Move, Reset};
+use super::books::{Books, entry_at, layout};
+use crate::documents::{
+    Layout, LayoutRef, Loss, Manifest, ManifestKind, Move, Reset, encode, hash,
+};
+use crate::planning::samples::checkpoint;
+use crate::verify::{Positions, check_checkpoint, check_manifest};
 
 /// A run 5 behind the books: a reset that moves `t-0` as `moved` says, and skips `skipped`.
 fn with_reset(moved: (Option<i64>, i64), skipped: Option<(i64, i64)>) -> Books {
-    let mut books = books();
-    let mut of = layout(5, books.layouts.last(), 0, 0);
+    let mut books = Books::new();
+    let (mut of, _) = layout(5, books.layouts.last(), 0, 0);
     let (from, to) = moved;
     let moves = Move { topic: "t".into(), topic_id: None, partition: 0, from, to };
-    of.layout.reset = Some(Reset { reason: "why".to_owned(), moves: vec![moves] });
-    (of.layout.slices, of.layout.files, of.layout.entries) = (vec![], vec![], vec![at(to)]);
-    of.layout.losses = skipped
+    of.reset = Some(Reset { reason: "why".to_owned(), moves: vec![moves] });
+    (of.slices, of.files, of.entries) = (vec![], vec![], vec![entry_at("t", 0, to)]);
+    of.losses = skipped
         .map(|(start, end)| Loss { topic: "t".into(), topic_id: None, partition: 0, start, end })
         .into_iter()
         .collect();
@@ -21,19 +25,30 @@ fn with_reset(moved: (Option<i64>, i64), skipped: Option<(i64, i64)>) -> Books {
 
 impl Books {
     /// One more run at the end of the chain, whose manifest is that of its layout.
-    fn push(&mut self, mut of: StandingRunLayout, sizes: &[u64]) {
-        of.hash = hash(&encode(&of.layout));
-        let manifest = Manifest::of(&of.layout, &of.hash, sizes);
-        self.manifests.push(StandingManifest { path: "last manifest".to_owned(), manifest });
-        self.head.layout = Some(LayoutRef { run: of.layout.run, hash: of.hash.clone() });
-        self.head.manifest = Some(of.layout.run);
-        self.layouts.push(of);
+    fn push(&mut self, of: Layout, sizes: &[u64]) {
+        let hash = hash(&encode(&of));
+        self.manifests.push(Manifest::of(&of, &hash, sizes));
+        self.head.layout = Some(LayoutRef { run: of.run, hash: hash.clone() });
+        self.head.manifest = Some(of.run);
+        self.layouts.push((of, hash));
     }
 
+    /// A run that read [start, end) behind all others.
+    fn push_run(&mut self, run: u64, start: i64, end: i64) {
+        let (of, _) = layout(run, self.layouts.last(), start, end);
+        self.push(of, &[100]);
+    }
+
+    /// What is wrong with manifests and offsets, if the checkpoint is at `offset`.
     fn findings_at(&self, offset: i64) -> Vec<String> {
-        let mut all = check_chain(&self.head, &self.layouts, &self.manifests);
-        all.extend(check_offsets(&self.manifests));
-        all.extend(check_checkpoint(&checkpoint(vec![at(offset)]), &self.manifests));
+        let mut all = Vec::new();
+        let mut positions = Positions::default();
+        for at in 0..self.layouts.len() {
+            check_manifest(&self.head, &self.link(at), true, &mut all);
+            all.extend(positions.follow("a manifest", &self.manifests[at]));
+        }
+        let checkpoint = checkpoint(vec![entry_at("t", 0, offset)]);
+        all.extend(check_checkpoint(&checkpoint, &positions, true));
         all.into_iter().map(|finding| format!("{}: {}", finding.at, finding.message)).collect()
     }
 }
@@ -48,8 +63,7 @@ fn a_reset_moves_a_partition_as_it_says() {
     ] {
         let mut books = with_reset(moved, skipped);
         assert_eq!(books.findings_at(moved.1), [""; 0], "{moved:?}");
-        let next = layout(6, books.layouts.last(), moved.1, moved.1 + 3);
-        books.push(next, &[100]);
+        books.push_run(6, moved.1, moved.1 + 3);
         assert_eq!(books.findings_at(moved.1 + 3), [""; 0], "{moved:?}");
     }
 }
@@ -67,7 +81,7 @@ fn a_reset_that_says_otherwise_is_named() {
     }
     let mut edited = with_reset((Some(9), 4), None);
     let last = edited.manifests.last_mut().expect("the reset");
-    (last.manifest.reason, last.manifest.moves) = (Some("another".to_owned()), Vec::new());
+    (last.reason, last.moves) = (Some("another".to_owned()), Vec::new());
     let findings = edited.findings_at(4);
     for what in ["\"reason\"", "\"moves\"", "its checkpoint is 4"] {
         assert!(findings.iter().any(|finding| finding.contains(what)), "{what}: {findings:?}");
@@ -76,10 +90,9 @@ fn a_reset_that_says_otherwise_is_named() {
 
 /// The books with a run 5 that read [9, 12) and was given up when its layout stood.
 fn with_abort() -> Books {
-    let mut books = books();
-    let of = layout(5, books.layouts.last(), 9, 12);
-    books.push(of, &[70]);
-    let last = &mut books.manifests.last_mut().expect("just pushed").manifest;
+    let mut books = Books::new();
+    books.push_run(5, 9, 12);
+    let last = books.manifests.last_mut().expect("just pushed");
     *last = last.clone().given_up("why", &[]);
     books
 }
@@ -88,8 +101,7 @@ fn with_abort() -> Books {
 fn nothing_comes_of_an_aborted_run() {
     let mut books = with_abort();
     assert_eq!(books.findings_at(9), [""; 0]);
-    let next = layout(6, books.layouts.last(), 9, 13);
-    books.push(next, &[100]);
+    books.push_run(6, 9, 13);
     assert_eq!(books.findings_at(13), [""; 0]);
 }
 
@@ -97,14 +109,14 @@ fn nothing_comes_of_an_aborted_run() {
 fn an_aborted_run_that_says_otherwise_is_named() {
     type Edit = fn(&mut Manifest);
     let edits: [(&str, Edit); 4] = [
-        ("\"files\"", |m| m.files[0].rows = 3),
+        ("\"files[0].rows\"", |m| m.files[0].rows = 3),
         ("\"files\"", |m| m.files.clear()),
         ("\"slices\"", |m| m.kind = ManifestKind::Commit),
         ("\"layout_hash\"", |m| m.layout_hash.push('0')),
     ];
     for (field, edit) in edits {
         let mut books = with_abort();
-        edit(&mut books.manifests.last_mut().expect("the aborted one").manifest);
+        edit(books.manifests.last_mut().expect("the aborted one"));
         let findings = books.findings_at(9);
         assert!(findings.iter().any(|finding| finding.contains(field)), "{field}: {findings:?}");
     }
