@@ -20,8 +20,6 @@ pub async fn object_store<S: ObjectStore, C: Clock>(store: &S, clock: &C) -> Res
             create::one_that_stands_never_changes,
             create::of_many_creators_one_wins,
             create::a_path_that_is_none_is_refused,
-            replace::what_stands_makes_way_whole,
-            replace::a_name_that_is_taken_so_is_taken,
             read::ranges_are_cut_at_the_end,
             read::one_that_is_not_there_is_said_so,
             upload::it_is_invisible_until_it_is_finished,
@@ -35,6 +33,8 @@ pub async fn object_store<S: ObjectStore, C: Clock>(store: &S, clock: &C) -> Res
             list::paths_come_in_the_order_of_their_bytes,
             list::a_long_list_comes_in_pages,
             list::what_is_deleted_is_gone,
+            replace::what_stands_makes_way_whole,
+            replace::a_name_that_is_taken_so_is_taken,
         ]
     );
     run(checks).await
