@@ -89,6 +89,18 @@ def large_headers(broker: Broker, rng: random.Random) -> Shape:
     return Shape(["large-headers"], count)
 
 
+def large_records(broker: Broker, rng: random.Random) -> Shape:
+    """6 [24] records of 50 MB over two partitions, by one reader: each reader at work holds one of
+    them twice."""
+    count = size(6, 24)
+    broker.create_topics(["large-records"], 2, max_message_bytes=100_000_000)
+    sender = Sender(broker)
+    for number in range(count):
+        sender.send("large-records", rng.randbytes(50_000_000), number % 2)
+        sender.done()
+    return Shape(["large-records"], count, (1, "1GiB"))
+
+
 def many_partitions(broker: Broker, rng: random.Random) -> Shape:
     """A topic of 200 [1,000] partitions, 40 kB in each."""
     partitions, each = size(200, 1_000), 20
@@ -145,6 +157,7 @@ def many_readers(broker: Broker, rng: random.Random) -> Shape:
 
 SCENARIOS: dict[str, Callable[[Broker, random.Random], Shape]] = {
     "hours": hours,
+    "large_records": large_records,
     "large_headers": large_headers,
     "many_partitions": many_partitions,
     "many_topics": many_topics,

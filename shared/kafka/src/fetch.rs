@@ -16,6 +16,7 @@ use tidegate_core::error::{Error, ErrorKind, Result};
 use tidegate_core::ports::{FetchSlice, Fetched, LogFetch, Progress};
 use tidegate_core::time::Deadline;
 use tidegate_core::words::Isolation;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -52,6 +53,9 @@ pub struct KafkaFetch {
     fetch_bytes: usize,
     /// Slices that ended early, and were not reported yet.
     ended: VecDeque<(usize, Error)>,
+    /// Held while the rows given last are as large as a large answer: the two are not held
+    /// side by side.
+    large_rows: Option<OwnedSemaphorePermit>,
 }
 
 /// What a request came to.
@@ -99,6 +103,7 @@ impl KafkaFetch {
             codecs,
             fetch_bytes,
             ended: VecDeque::new(),
+            large_rows: None,
         };
         if !slices.is_empty() {
             let topics = fetch.topics_without_leader();
@@ -127,6 +132,8 @@ impl KafkaFetch {
             let (crossed, left) = part.read(&mut self.codecs, before..end, rows, chunk);
             self.codecs.release();
             slice.advance(&crossed);
+            // Before the answer is dropped, in whose place the next one comes.
+            self.large_rows = self.session.keep_large_out(rows.payload_bytes(0..rows.len()));
             match left {
                 Left::More => self.parts.push_front(part),
                 Left::Nothing => {}
@@ -198,6 +205,7 @@ impl KafkaFetch {
 impl LogFetch for KafkaFetch {
     async fn next(&mut self, rows: &mut Columns, deadline: Deadline) -> Result<Fetched> {
         rows.clear();
+        self.large_rows = None;
         let until = Instant::now() + remaining(deadline);
         loop {
             if let Some(fetched) = self.deliver(rows) {

@@ -20,6 +20,8 @@ const UNTAKEN_MAX: usize = 16;
 pub(crate) struct Budget {
     free: Arc<Semaphore>,
     bytes: u32,
+    /// Who holds this keeps answers out that are larger than the budget.
+    alone: Arc<Semaphore>,
 }
 
 impl Budget {
@@ -27,14 +29,28 @@ impl Budget {
     pub(crate) fn new(bytes: usize) -> Self {
         let bytes = u32::try_from(bytes.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
         let free = Arc::new(Semaphore::new(usize::try_from(bytes).unwrap_or(usize::MAX)));
-        Self { free, bytes }
+        Self { free, bytes, alone: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// Keeps answers out that are larger than the budget, as long as rows are held that are as
+    /// large as one. None if somebody else does already, or if so many rows are none too many.
+    pub(crate) fn keep_large_out(&self, row_bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let large = row_bytes > u64::from(self.bytes);
+        large.then(|| Arc::clone(&self.alone).try_acquire_owned().ok()).flatten()
     }
 
     /// The share of an answer of `bytes`: one that is larger than the budget takes all of it.
     fn share(&self, bytes: usize) -> Waiting {
-        let share = u32::try_from(bytes).map_or(self.bytes, |bytes| bytes.min(self.bytes));
-        let free = Arc::clone(&self.free);
-        Box::pin(async move { free.acquire_many_owned(share).await.ok() })
+        let of_all = u32::try_from(bytes).ok().filter(|bytes| *bytes <= self.bytes);
+        let free = Arc::clone(&self.free).acquire_many_owned(of_all.unwrap_or(self.bytes));
+        let alone = of_all.is_none().then(|| Arc::clone(&self.alone));
+        Box::pin(async move {
+            let share = free.await.ok()?;
+            if let Some(alone) = alone {
+                drop(alone.acquire().await.ok()?);
+            }
+            Some(share)
+        })
     }
 }
 
@@ -306,6 +322,23 @@ mod tests {
         assert!(!second.is_waiting());
         let held = second.hold(500, frame);
         assert_eq!((budget.free.available_permits(), held.len()), (0, 500));
+    }
+
+    #[tokio::test]
+    async fn a_large_answer_is_kept_out_while_large_rows_are_held() {
+        let budget = Budget::new(100);
+        assert!(budget.keep_large_out(100).is_none());
+        let rows = budget.keep_large_out(101).expect("nobody else does");
+        assert!(budget.keep_large_out(101).is_none());
+        let (mut gate, admitted, mut broker) = gate(&budget, 1_000);
+        send(&mut broker, 60).await;
+        let frame = now(read(&mut gate)).await.expect("it is small").expect("whole");
+        drop(admitted.hold(60, frame));
+        send(&mut broker, 101).await;
+        let mut waiting = Box::pin(read(&mut gate));
+        assert!(now(waiting.as_mut()).await.is_none() && admitted.is_waiting());
+        drop(rows);
+        assert_eq!(waiting.await.expect("whole").len(), 101);
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use tidegate_core::error::{Error, ErrorKind, Result};
 use tidegate_core::spec::KafkaSpec;
 use tidegate_core::time::Deadline;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
 use crate::clock::{backoff, remaining};
@@ -79,6 +80,11 @@ impl Session {
     /// How the client behaves.
     pub(crate) fn options(&self) -> &KafkaOptions {
         &self.shared.options
+    }
+
+    /// See [`Budget::keep_large_out`].
+    pub(crate) fn keep_large_out(&self, row_bytes: u64) -> Option<OwnedSemaphorePermit> {
+        self.shared.budget.keep_large_out(row_bytes)
     }
 
     /// How to reach Kafka.
