@@ -137,7 +137,10 @@ fn w16_random_faults_leave_every_record_once() {
 /// Histories that once broke a promise.
 #[test]
 fn what_was_found_once_stays_mended() {
-    let found = ["a backup of the state is restored|1659|69/1000<400"];
+    let found = [
+        "a backup of the state is restored|1659|69/1000<400",
+        "everything that goes well|3137|47/1000<400",
+    ];
     let replays = found.iter().map(|text| Replay::parse(text).expect(text));
     run_all("found once", replays);
 }

@@ -62,7 +62,7 @@ impl State {
             named.extend(manifest.files.iter().map(|file| file.path.as_str()));
         }
         for path in self.objects.paths() {
-            if swept && names::StagedFile::parse(path).is_some() {
+            if swept && self.should_be_swept(path) {
                 return Err(format!("{path} is left over"));
             }
             if names::DataFile::parse(path).is_some() && !named.remove(path.as_str()) {
@@ -73,6 +73,17 @@ impl State {
             Some(path) => Err(format!("{path} does not stand, though a manifest names it")),
             None => self.judge_records(),
         }
+    }
+
+    /// Whether the run that closed last should have removed `path`. A second reader of that run,
+    /// whose output came too late, may have written it since: the next run removes it.
+    fn should_be_swept(&self, path: &str) -> bool {
+        let Some(staged) = names::StagedFile::parse(path) else { return false };
+        let of_last = self.watch.closed.last() == Some(&staged.run);
+        let used = self.watch.layouts.get(&staged.run).is_some_and(|(layout, _)| {
+            layout.files.iter().flat_map(|file| &file.staged).any(|used| used == path)
+        });
+        !of_last || used
     }
 
     /// Every visible record of every log that is not stopped stands in a data file.
