@@ -90,13 +90,13 @@ def large_headers(broker: Broker, rng: random.Random) -> Shape:
 
 
 def large_records(broker: Broker, rng: random.Random) -> Shape:
-    """6 [24] records of 50 MB over two partitions, by one reader: each reader at work holds one of
-    them twice."""
-    count = size(6, 24)
+    """6 [24] records of 30 [50] MB over two partitions, by one reader: a reader at work holds one
+    of them twice."""
+    count, each = size(6, 24), size(30_000_000, 50_000_000)
     broker.create_topics(["large-records"], 2, max_message_bytes=100_000_000)
     sender = Sender(broker)
     for number in range(count):
-        sender.send("large-records", rng.randbytes(50_000_000), number % 2)
+        sender.send("large-records", rng.randbytes(each), number % 2)
         sender.done()
     return Shape(["large-records"], count, (1, "1GiB"))
 
