@@ -93,6 +93,23 @@ pub struct CheckpointEntry {
 }
 
 impl CheckpointEntry {
+    /// A partition of which nothing is known but that it goes on at `offset`.
+    pub fn new(partition: TopicPartition, topic_id: Option<TopicId>, offset: i64) -> Self {
+        Self {
+            partition,
+            topic_id,
+            offset,
+            leader_epoch: -1,
+            last_timestamp: None,
+            mean_bytes: None,
+            last_read: None,
+            last_tried: None,
+            end: None,
+            state: PartitionState::Fine,
+            untold: false,
+        }
+    }
+
     /// When it last had its turn, whatever came of it: the longest waiting are served first.
     pub fn last_served(&self) -> Option<Millis> {
         self.last_read.max(self.last_tried)

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::documents::{
-    self, Abort, Checkpoint, CheckpointEntry, FORMAT, Head, Layout, OpenRun, PartitionState, Plan,
-    SetAside,
+    self, Abort, Checkpoint, CheckpointEntry, FORMAT, Head, Layout, OpenRun, Plan, SetAside,
 };
 use crate::words::TopicPartition;
 
@@ -72,19 +71,9 @@ pub fn starts(layout: &Layout, base: &Checkpoint) -> Vec<CheckpointEntry> {
         if entry.position().is_none() {
             return entry.clone();
         }
-        CheckpointEntry {
-            partition: entry.partition.clone(),
-            topic_id: entry.topic_id,
-            offset: first.get(&entry.partition).copied().unwrap_or(entry.offset),
-            leader_epoch: -1,
-            last_timestamp: None,
-            mean_bytes: None,
-            last_read: None,
-            last_tried: None,
-            end: entry.end,
-            state: PartitionState::Fine,
-            untold: false,
-        }
+        let offset = first.get(&entry.partition).copied().unwrap_or(entry.offset);
+        let new = CheckpointEntry::new(entry.partition.clone(), entry.topic_id, offset);
+        CheckpointEntry { end: entry.end, ..new }
     };
     new.map(start).collect()
 }
@@ -92,7 +81,7 @@ pub fn starts(layout: &Layout, base: &Checkpoint) -> Vec<CheckpointEntry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::documents::{Accounting, CountedSlice, Loss, Move, Reset};
+    use crate::documents::{Accounting, CountedSlice, Loss, Move, PartitionState, Reset};
     use crate::planning::samples::{checkpoint, entry};
     use crate::time::Millis;
     use crate::words::{RandomId, RunNumber};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::compose::{NewRun, PlannedRun};
 use super::draft::Draft;
 use super::judge::{Case, planned_end};
-use super::start::readable_end;
+use super::start::{by_time, readable_end};
 use crate::documents::{
     Checkpoint, CheckpointEntry, Loss, Move, PartitionState, Reset as ResetRecord, StopCause,
 };
@@ -107,14 +107,15 @@ pub fn plan_reset(
     changes: &[ResetChange],
 ) -> PlannedRun {
     let mut draft = Draft::default();
+    let changed: BTreeMap<_, _> =
+        changes.iter().map(|change| (&change.after.partition, &change.after)).collect();
     for observed in &seen.partitions {
-        let changed = changes.iter().find(|change| change.after.partition == observed.partition);
         let case = Case {
             spec,
             now: new.now,
             first_run: false,
             same_cluster: true,
-            entry: changed.map(|change| &change.after),
+            entry: changed.get(&observed.partition).copied(),
             observed,
         };
         if let Ok(offsets) = observed.offsets {
@@ -279,20 +280,14 @@ fn change(
     Ok(Some(ResetChange {
         before: entry.cloned(),
         after: CheckpointEntry {
-            partition: partition.clone(),
-            topic_id,
-            offset: to,
             // What stands before `to` was written in this epoch at the latest: if its end ever
             // falls below, the log was cut back.
             leader_epoch: offsets.leader_epoch,
-            last_timestamp: None,
             mean_bytes: same.and_then(|known| known.mean_bytes),
             last_read: same.and_then(|known| known.last_read),
-            last_tried: None,
             // In a log that was cut back it may fall elsewhere now.
             end: same.filter(|known| !is_truncated(known)).and_then(|known| known.end),
-            state: PartitionState::Fine,
-            untold: false,
+            ..CheckpointEntry::new(partition.clone(), topic_id, to)
         },
         moves: Move { topic, topic_id, partition: index, from, to },
         skipped,
@@ -322,7 +317,7 @@ fn check_offset(
 fn resolve(spec: &Spec, to: &ResetTo, from: Option<i64>, offsets: PartitionOffsets) -> i64 {
     match to {
         ResetTo::Earliest | ResetTo::Offsets(_) => offsets.log_start,
-        ResetTo::Time(_) => offsets.start_offset.unwrap_or(offsets.last_stable),
+        ResetTo::Time(_) => by_time(offsets),
         // What was read past an open transaction (read_uncommitted, before) is not read again.
         ResetTo::Latest => {
             let read = from.filter(|from| *from <= offsets.high_watermark);

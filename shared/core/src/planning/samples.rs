@@ -1,6 +1,6 @@
 //! What the tests of planning begin with.
 
-use crate::documents::{Checkpoint, CheckpointEntry, FORMAT, PartitionState, PlannedEnd};
+use crate::documents::{Checkpoint, CheckpointEntry, FORMAT, PlannedEnd};
 use crate::ports::{Observation, ObservedPartition, PartitionOffsets};
 use crate::spec::Spec;
 use crate::words::{PipelineName, RunNumber, TopicId, TopicPartition};
@@ -18,19 +18,9 @@ pub(crate) fn spec(more: serde_json::Value) -> Spec {
 }
 
 pub(crate) fn entry(topic: &str, partition: i32, offset: i64) -> CheckpointEntry {
-    CheckpointEntry {
-        partition: TopicPartition::new(topic, partition),
-        topic_id: Some(TopicId([1; 16])),
-        offset,
-        leader_epoch: 0,
-        last_timestamp: None,
-        mean_bytes: None,
-        last_read: None,
-        last_tried: None,
-        end: None,
-        state: PartitionState::Fine,
-        untold: false,
-    }
+    let partition = TopicPartition::new(topic, partition);
+    let entry = CheckpointEntry::new(partition, Some(TopicId([1; 16])), offset);
+    CheckpointEntry { leader_epoch: 0, ..entry }
 }
 
 pub(crate) fn end(topic: &str, partition: i32, end: i64) -> PlannedEnd {

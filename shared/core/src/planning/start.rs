@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ports::{Observation, PartitionOffsets};
 use crate::spec::{Spec, Start};
 use crate::time::Millis;
-use crate::words::{Isolation, TopicId, TopicPartition};
+use crate::words::{Isolation, TopicPartition};
 
 /// Refuses offsets that `start` gives for what is not there, all of them at once (`Config`). A
 /// topic that is not there at all is passed over: it may come.
@@ -58,7 +58,8 @@ pub(super) fn begin(case: Case<'_>, offsets: PartitionOffsets) -> CheckpointEntr
             given_for(case.spec, &case.observed.partition).unwrap_or(offsets.log_start)
         }
     };
-    let entry = entry(case.observed.partition.clone(), case.observed.topic_id, offset);
+    let entry =
+        CheckpointEntry::new(case.observed.partition.clone(), case.observed.topic_id, offset);
     CheckpointEntry { leader_epoch: offsets.leader_epoch, ..entry }
 }
 
@@ -98,7 +99,7 @@ pub(super) fn keep(case: Case<'_>) -> Option<CheckpointEntry> {
         Start::Offsets(_) => (given_for(case.spec, &observed.partition)?, None, -1),
     };
     let state = PartitionState::Unresolved { from };
-    let entry = entry(observed.partition.clone(), observed.topic_id, offset);
+    let entry = CheckpointEntry::new(observed.partition.clone(), observed.topic_id, offset);
     Some(CheckpointEntry { leader_epoch, state, ..entry })
 }
 
@@ -113,7 +114,11 @@ pub(super) fn keep_of_missing(spec: &Spec, seen: &Observation) -> Vec<Checkpoint
     given
         .map(|(topic, partition, offset)| CheckpointEntry {
             state: PartitionState::Unresolved { from: None },
-            ..entry(TopicPartition::new(Arc::clone(topic), *partition), None, *offset)
+            ..CheckpointEntry::new(
+                TopicPartition::new(Arc::clone(topic), *partition),
+                None,
+                *offset,
+            )
         })
         .collect()
 }
@@ -133,7 +138,7 @@ fn end_of_vacancy(known: &CheckpointEntry, offsets: PartitionOffsets) -> Option<
 
 /// The first record at or after the time that was asked for; without one, what is not decided
 /// yet.
-fn by_time(offsets: PartitionOffsets) -> i64 {
+pub(super) fn by_time(offsets: PartitionOffsets) -> i64 {
     offsets.start_offset.unwrap_or(offsets.last_stable)
 }
 
@@ -142,22 +147,6 @@ pub(super) fn readable_end(spec: &Spec, offsets: PartitionOffsets) -> i64 {
     match spec.kafka.isolation_level {
         Isolation::ReadCommitted => offsets.last_stable.min(offsets.high_watermark),
         Isolation::ReadUncommitted => offsets.high_watermark,
-    }
-}
-
-fn entry(partition: TopicPartition, topic_id: Option<TopicId>, offset: i64) -> CheckpointEntry {
-    CheckpointEntry {
-        partition,
-        topic_id,
-        offset,
-        leader_epoch: -1,
-        last_timestamp: None,
-        mean_bytes: None,
-        last_read: None,
-        last_tried: None,
-        end: None,
-        state: PartitionState::Fine,
-        untold: false,
     }
 }
 

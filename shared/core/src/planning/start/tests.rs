@@ -5,6 +5,7 @@ use super::*;
 use crate::documents::StopCause;
 use crate::planning::samples::{observed, offsets, seen, spec};
 use crate::ports::{Cause, EpochEnd, ObservedPartition};
+use crate::words::TopicId;
 
 const NOW: Millis = Millis(7_000);
 
