@@ -17,9 +17,7 @@ mod tests;
 
 use serde::Serialize;
 
-pub(crate) use chain::{
-    check_beyond, check_layout, check_manifest, check_strays, expected_manifest,
-};
+pub(crate) use chain::{check_beyond, check_layout, check_manifest, check_strays};
 pub(crate) use files::{BoundsOfRun, Stranger, check_data_file, judge_stranger};
 pub(crate) use folders::{Folders, Tables};
 pub(crate) use links::{Chain, Link, StandingLayout, StandingManifest, layout_path, manifest_path};

@@ -2,7 +2,7 @@
 
 use super::difference::differences;
 use super::{Finding, Link, StandingLayout, layout_path, manifest_path};
-use crate::documents::{Head, Layout, Manifest, ManifestKind};
+use crate::documents::{Head, Layout, Manifest};
 use crate::names;
 use crate::words::RunNumber;
 
@@ -93,12 +93,12 @@ fn layout_faults(head: &Head, link: &Link, layout: &Layout) -> Vec<String> {
     faults
 }
 
-/// Checks a run's manifest: against its layout, if that can be believed. A manifest follows from
-/// its layout, but for the sizes of its files.
+/// Checks a run's manifest: against the one that is expected, if its layout can be believed
+/// ([`Link::expected`]).
 pub(crate) fn check_manifest(
     head: &Head,
     link: &Link,
-    believed: bool,
+    expected: Option<&Manifest>,
     findings: &mut Vec<Finding>,
 ) {
     let path = manifest_path(head, link.run);
@@ -108,7 +108,7 @@ pub(crate) fn check_manifest(
         Some(Err(message)) => return wrong(message.clone()),
         Some(Ok(read)) => (&read.0, &read.1),
     };
-    let Some((layout, hash)) = link.readable().filter(|_| believed) else {
+    let Some(expected) = expected else {
         if manifest.pipeline != head.pipeline || manifest.birth_id != head.birth_id {
             wrong("it is of another pipeline, or of another one of this name".to_owned());
         }
@@ -117,29 +117,8 @@ pub(crate) fn check_manifest(
         }
         return;
     };
-    let bytes = |at: usize| manifest.files.get(at).map_or(0, |file| file.bytes);
-    let sizes: Vec<u64> = (0..layout.files.len()).map(bytes).collect();
-    let expected = expected_manifest(layout, hash, &sizes, Some(manifest));
     let expected = serde_json::to_value(expected).unwrap_or_default();
     differences(&expected, found, "its layout").into_iter().for_each(&mut wrong);
-}
-
-/// What the manifest of a layout must be. That of an aborted run follows from it too, but for the
-/// reason, and for the starts that it keeps, which follow from the checkpoint before: both are
-/// taken from `told`, what stands.
-pub(crate) fn expected_manifest(
-    layout: &Layout,
-    hash: &str,
-    sizes: &[u64],
-    told: Option<&Manifest>,
-) -> Manifest {
-    let of_layout = Manifest::of(layout, hash, sizes);
-    match told.map(|told| (told.kind, &told.reason, &told.checkpoint)) {
-        Some((ManifestKind::Aborted, Some(reason), starts)) if layout.aborted.is_none() => {
-            Manifest { checkpoint: starts.clone(), ..of_layout.given_up(reason, &[]) }
-        }
-        Some(_) | None => of_layout,
-    }
 }
 
 /// Checks a layout that stands behind the last one that `head` names. `newest`: the head as it

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Finding;
-use crate::documents::{Head, Layout, Manifest};
+use crate::documents::{Head, Layout, Manifest, ManifestKind};
 use crate::names;
 use crate::words::RunNumber;
 
@@ -46,6 +46,29 @@ impl Link {
     pub(crate) fn readable(&self) -> Option<(&Layout, &str)> {
         let standing = self.layout.as_ref()?;
         standing.layout.as_ref().ok().map(|layout| (layout, standing.hash.as_str()))
+    }
+
+    /// The manifest as it must be: it follows from the layout, but for the sizes of its files.
+    /// `size` says the size of a file that the standing manifest does not name. That of an aborted
+    /// run takes its reason, and the starts that it keeps, which follow from the checkpoint before,
+    /// from what stands too. None if the layout cannot be read.
+    pub(crate) fn expected(&self, size: impl Fn(&str) -> u64) -> Option<Manifest> {
+        let (layout, hash) = self.readable()?;
+        let told = self.told().map(|(manifest, _)| manifest);
+        let sizes: Vec<u64> = (0..)
+            .zip(&layout.files)
+            .map(|(at, file)| match told.and_then(|told| told.files.get(at)) {
+                Some(told) => told.bytes,
+                None => size(&file.path),
+            })
+            .collect();
+        let of_layout = Manifest::of(layout, hash, &sizes);
+        Some(match told.map(|told| (told.kind, &told.reason, &told.checkpoint)) {
+            Some((ManifestKind::Aborted, Some(reason), starts)) if layout.aborted.is_none() => {
+                Manifest { checkpoint: starts.clone(), ..of_layout.given_up(reason, &[]) }
+            }
+            Some(_) | None => of_layout,
+        })
     }
 
     /// The manifest, if it can be read.

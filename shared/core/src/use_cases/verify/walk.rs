@@ -17,8 +17,7 @@ use crate::time::Deadline;
 use crate::use_cases::SIDE_BY_SIDE;
 use crate::verify::{
     Chain, Finding, Folders, Link, Positions, StandingLayout, StandingManifest, check_beyond,
-    check_layout, check_manifest, check_strays, check_sums, expected_manifest, layout_path,
-    manifest_path,
+    check_layout, check_manifest, check_strays, check_sums, layout_path, manifest_path,
 };
 use crate::words::{RunNumber, plural};
 
@@ -160,8 +159,11 @@ impl<'a, 'p, S: StateStore, O: ObjectStore, J: Joiner, R: ReadBack> Walk<'a, 'p,
         if link.run < self.scope.since {
             return Ok(());
         }
-        check_manifest(self.head, link, believed, &mut self.done.findings);
-        let Some(manifest) = self.manifest_of(link, believed) else {
+        let size = |path: &str| self.listing.bytes(path);
+        let expected = if believed { link.expected(size) } else { None };
+        check_manifest(self.head, link, expected.as_ref(), &mut self.done.findings);
+        let told = link.told().map(|(manifest, _)| manifest);
+        let Some(manifest) = expected.or_else(|| told.cloned()) else {
             self.positions.forget();
             return Ok(());
         };
@@ -187,21 +189,6 @@ impl<'a, 'p, S: StateStore, O: ObjectStore, J: Joiner, R: ReadBack> Walk<'a, 'p,
             deep: self.scope.deep,
         };
         data::check_run(self.ports, run, self.done, deadline).await
-    }
-
-    /// The manifest as it must be, if the layout can be believed; else as it stands.
-    fn manifest_of(&self, link: &Link, believed: bool) -> Option<Manifest> {
-        let told = link.told().map(|(manifest, _)| manifest);
-        let Some((layout, hash)) = link.readable().filter(|_| believed) else {
-            return told.cloned();
-        };
-        let bytes = |(at, path): (usize, &str)| match told.and_then(|told| told.files.get(at)) {
-            Some(file) => file.bytes,
-            None => self.listing.bytes(path),
-        };
-        let paths = layout.files.iter().map(|file| file.path.as_str()).enumerate();
-        let sizes: Vec<u64> = paths.map(bytes).collect();
-        Some(expected_manifest(layout, hash, &sizes, told))
     }
 
     fn count(&mut self, manifest: &Manifest) {

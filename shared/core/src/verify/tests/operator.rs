@@ -44,7 +44,8 @@ impl Books {
         let mut all = Vec::new();
         let mut positions = Positions::default();
         for at in 0..self.layouts.len() {
-            check_manifest(&self.head, &self.link(at), true, &mut all);
+            let link = self.link(at);
+            check_manifest(&self.head, &link, link.expected(|_| 0).as_ref(), &mut all);
             all.extend(positions.follow("a manifest", &self.manifests[at]));
         }
         let checkpoint = checkpoint(vec![entry_at("t", 0, offset)]);
