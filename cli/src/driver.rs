@@ -19,7 +19,8 @@ use tidegate_core::use_cases::{
     Committed, LagReport, PlannerPorts, Settings, TickOutcome, TickReport, tick,
 };
 use tidegate_core::words::RandomId;
-use tidegate_local::LocalInvoker;
+use tidegate_local::{LocalInvoker, SystemClock};
+use tidegate_parquet::{ParquetJoiner, RawEncoder};
 
 use crate::progress::Progress;
 
@@ -92,14 +93,7 @@ where
 {
     let began = ports.clock.now();
     let invoker = LocalInvoker::new();
-    let planner = PlannerPorts {
-        state: &ports.state,
-        log: &ports.log,
-        invoker: &invoker,
-        clock: &ports.clock,
-        holder,
-        settings: ports.settings,
-    };
+    let planner = ports.planner(holder, &invoker);
     let event = PlannerEvent { spec: spec.to_json(), mode: PlannerMode::Tick, chain: 0 };
     let ticked = Box::pin(tick(&planner, &event, ports.deadline())).await?;
     let TickReport { outcome, lag, left_out } = ticked;
@@ -117,7 +111,39 @@ where
     Ok(Pass { outcome, lag, left_out, committed, took })
 }
 
+impl<S, O, L> Embedded<S, O, L, RawEncoder, ParquetJoiner, SystemClock> {
+    /// The ports of this process, with so many readers side by side.
+    pub(crate) fn new(state: S, objects: O, log: L, readers: usize) -> Arc<Self> {
+        Arc::new(Self {
+            state,
+            objects,
+            log,
+            encoder: RawEncoder::default(),
+            joiner: ParquetJoiner,
+            clock: SystemClock,
+            settings: Settings::default(),
+            readers,
+        })
+    }
+}
+
 impl<S, O, L, E, J, C: Clock> Embedded<S, O, L, E, J, C> {
+    /// What a planner works with.
+    pub(crate) fn planner<'a, I>(
+        &'a self,
+        holder: RandomId,
+        invoker: &'a I,
+    ) -> PlannerPorts<'a, S, L, I, C> {
+        PlannerPorts {
+            state: &self.state,
+            log: &self.log,
+            invoker,
+            clock: &self.clock,
+            holder,
+            settings: self.settings,
+        }
+    }
+
     /// When what begins now must have ended.
     pub(crate) fn deadline(&self) -> Deadline {
         Deadline(self.clock.now().after(TIMEOUT))

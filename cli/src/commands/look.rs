@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use tidegate_core::Result;
-use tidegate_core::documents::{Head, LeftOut, Why};
+use tidegate_core::documents::{LeftOut, Why};
 use tidegate_core::ports::Clock;
-use tidegate_core::spec::Spec;
 use tidegate_core::time::Deadline;
 use tidegate_core::use_cases::{PlannerPorts, Preview, Settings, preview};
 use tidegate_local::SystemClock;
 
 use crate::deployment::Deployment;
-use crate::exit::Failure;
 
 /// How long a look may take.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -33,11 +31,6 @@ pub(crate) async fn look(at: &Deployment) -> Result<Preview> {
         settings: Settings::default(),
     };
     Box::pin(preview(&ports, &at.spec, deadline())).await
-}
-
-/// Refuses a spec whose destination is not the head's, as a run would.
-pub(crate) fn check_destination(spec: &Spec, head: &Head) -> Result<(), Failure> {
-    Ok(tidegate_core::use_cases::check_destination(spec, head)?)
 }
 
 /// Why a topic or partition is left out, in one word.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tidegate_core::Result;
 use tidegate_core::documents::{LeftOut, Plan, PlannedSlice, Task};
 use tidegate_core::planning::Lag;
-use tidegate_core::use_cases::{Preview, load_plan, load_task};
+use tidegate_core::use_cases::{Preview, check_destination, load_plan, load_task};
 use tidegate_core::words::RunNumber;
 
 use super::look;
@@ -93,7 +93,7 @@ pub(crate) async fn plan(spec: &str, state: Option<&str>, json: bool) -> Result<
     let at = Deployment::open_to_look(spec, state)?;
     let seen = look::look(&at).await?;
     if let Some(head) = &seen.head {
-        look::check_destination(&at.spec, head)?;
+        check_destination(&at.spec, head)?;
     }
     let target = at.spec.files.target_bytes.get();
     let (plan, tasks) = plan_of(&at, &seen).await?;

@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use tidegate_core::planning::{ResetChange, ResetScope};
 use tidegate_core::ports::{Clock, StateStore};
-use tidegate_core::use_cases::{PlannerPorts, ResetOutcome, ResetRequest, Settings, reset};
-use tidegate_local::{LocalInvoker, SystemClock};
-use tidegate_parquet::{ParquetJoiner, RawEncoder};
+use tidegate_core::use_cases::{ResetOutcome, ResetRequest, reset};
+use tidegate_local::LocalInvoker;
 
 use crate::args::ResetArgs;
 use crate::deployment::Deployment;
@@ -34,27 +33,11 @@ pub(crate) async fn run(
         allow_duplicates: args.allow_duplicates,
         dry_run: args.dry_run,
     };
-    let ports = Arc::new(Embedded {
-        state,
-        objects,
-        log,
-        encoder: RawEncoder::default(),
-        joiner: ParquetJoiner,
-        clock: SystemClock,
-        settings: Settings::default(),
-        readers: 1,
-    });
+    let ports = Embedded::new(state, objects, log, 1);
     let holder = ports.clock.random_id();
     let _hold = ports.state.hold(&spec.pipeline, holder, ports.deadline()).await?;
     let invoker = LocalInvoker::new();
-    let planner = PlannerPorts {
-        state: &ports.state,
-        log: &ports.log,
-        invoker: &invoker,
-        clock: &ports.clock,
-        holder,
-        settings: ports.settings,
-    };
+    let planner = ports.planner(holder, &invoker);
     let outcome = Box::pin(reset(&planner, &spec, &request, ports.deadline())).await?;
     let pipeline = &spec.pipeline;
     match outcome {

@@ -1,14 +1,11 @@
 //! `run`: the whole job in this process.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use tidegate_core::documents::Why;
 use tidegate_core::ports::{Clock, StateStore};
-use tidegate_core::use_cases::{Settings, TickOutcome, Unfinished};
+use tidegate_core::use_cases::{TickOutcome, Unfinished};
 use tidegate_core::{Error, ErrorKind, Result};
-use tidegate_local::SystemClock;
-use tidegate_parquet::{ParquetJoiner, RawEncoder};
 
 use super::abort::is_aborting;
 use crate::console::{say, say_json};
@@ -28,16 +25,7 @@ pub(crate) async fn run(
     json: bool,
 ) -> Result<Exit, Failure> {
     let Deployment { spec, state, objects, log } = Deployment::open(spec, state)?;
-    let ports = Arc::new(Embedded {
-        state,
-        objects,
-        log,
-        encoder: RawEncoder::default(),
-        joiner: ParquetJoiner,
-        clock: SystemClock,
-        settings: Settings::default(),
-        readers: driver::cores(),
-    });
+    let ports = Embedded::new(state, objects, log, driver::cores());
     let holder = ports.clock.random_id();
     let _hold = ports.state.hold(&spec.pipeline, holder, ports.deadline()).await?;
     let mut shown = Shown::new(json);

@@ -8,7 +8,7 @@ use tidegate_core::ports::{Clock, Document, StateStore};
 use tidegate_core::spec::Spec;
 use tidegate_core::spec::units::time_text;
 use tidegate_core::time::Millis;
-use tidegate_core::use_cases::{load_checkpoint, load_head};
+use tidegate_core::use_cases::{check_destination, load_checkpoint, load_head};
 use tidegate_core::words::TopicPartition;
 use tidegate_core::{Error, ErrorKind, Result};
 use tidegate_local::SystemClock;
@@ -33,7 +33,7 @@ pub(super) async fn gather(at: &Deployment) -> Result<Shown, Failure> {
     let head = load_head(&at.state, &at.spec.pipeline, look::deadline()).await?;
     let head = head.map(|loaded| loaded.head);
     if let Some(head) = &head {
-        look::check_destination(&at.spec, head)?;
+        check_destination(&at.spec, head)?;
     }
     let known = known(at, head.as_ref()).await?;
     let now = SystemClock.now();
