@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tidegate_core::error::{Error, Result};
-use tokio::io::{AsyncRead, AsyncWrite, BufStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, BufStream, ReadBuf, join};
 use tokio::net::{TcpStream, lookup_host};
 
 use crate::connection::Broken;
@@ -89,7 +89,8 @@ pub(crate) async fn open(
     tls: Option<&Tls>,
     received: &Arc<AtomicU64>,
 ) -> Result<Stream, Broken> {
-    let counted = Counted { inner: connect(endpoint).await?, received: Arc::clone(received) };
+    let (inner, outgoing) = connect(endpoint).await?.into_split();
+    let counted = join(Counted { inner, received: Arc::clone(received) }, outgoing);
     let Some(tls) = tls else { return Ok(BufStream::new(Box::new(counted))) };
     match tls.connector.connect(server_name(endpoint)?, counted).await {
         Ok(encrypted) => Ok(BufStream::new(Box::new(encrypted))),
@@ -125,24 +126,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
         let read = u64::try_from(buf.filled().len() - before).unwrap_or(0);
         self.received.fetch_add(read, Ordering::Relaxed);
         polled
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
 
