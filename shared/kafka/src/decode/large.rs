@@ -23,9 +23,9 @@ pub(crate) struct Large {
 impl Large {
     /// Reads all of `batch` without a row, to see whether it is what its header says.
     pub(crate) fn check(batch: &Batch<'_>, mut window: Window) -> Result<(), Defect> {
-        let mut holes = Holes::new(batch, 0..0);
+        let (mut holes, mut no_rows) = (Holes::new(batch, 0..0), Columns::default());
         for _ in 0..batch.count {
-            read_record(batch, window.record()?, &mut holes, &mut Columns::default())?;
+            read_record(batch, window.record()?, &mut holes, &mut no_rows)?;
         }
         match window.left()? {
             0 => Ok(()),
