@@ -1,0 +1,72 @@
+//! The SDK's clients, with one TLS stack and one set of timeouts.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::sdk_config::Builder;
+
+/// How long a connection may take to be made: within a region it takes milliseconds.
+const CONNECT: Duration = Duration::from_secs(3);
+/// How long one try may take: the slowest is a part of 8 MiB out of a VPC that is held to its
+/// base rate of some 75 MB/s, shared by a few.
+const ATTEMPT: Duration = Duration::from_secs(30);
+/// Tries of a call, the first included. What ends them is the deadline of the port call, long
+/// before.
+const ATTEMPTS: u32 = 12;
+
+fn http() -> SharedHttpClient {
+    let ring = Provider::Rustls(CryptoMode::Ring);
+    aws_smithy_http_client::Builder::new().tls_provider(ring).build_https()
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build()
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(ATTEMPTS)
+}
+
+/// The connections, timeouts and retries of [`Clients::from_environment`], for a region, an
+/// endpoint and credentials at hand.
+pub fn with_defaults(config: Builder) -> Builder {
+    let sleep = SharedAsyncSleep::new(TokioSleep::new());
+    config.http_client(http()).timeout_config(timeouts()).retry_config(retries()).sleep_impl(sleep)
+}
+
+/// The clients of one process. Cheap to clone: connections are shared.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// S3.
+    pub s3: aws_sdk_s3::Client,
+}
+
+impl Clients {
+    /// Clients for the region, the endpoint and the credentials that the environment names, as
+    /// every AWS tool finds them (environment, profile, role of the function or the machine).
+    pub async fn from_environment() -> Self {
+        let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http());
+        let config = config.timeout_config(timeouts()).retry_config(retries());
+        Self::new(&config.load().await)
+    }
+
+    /// Clients with a configuration at hand.
+    pub fn new(config: &SdkConfig) -> Self {
+        // A custom endpoint (a local AWS) knows no bucket by its host name.
+        let s3 = aws_sdk_s3::config::Builder::from(config)
+            .force_path_style(config.endpoint_url().is_some())
+            .build();
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The contract suite on AWS's interfaces: DynamoDB and S3, each served in this process by an
+//! implementation that is not ours.
+
+mod dynamodb;
+mod lost;
+mod s3;
+mod servers;
