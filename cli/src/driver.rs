@@ -96,7 +96,7 @@ where
     let planner = ports.planner(holder, &invoker);
     let event = PlannerEvent { spec: spec.to_json(), mode: PlannerMode::Tick, chain: 0 };
     let ticked = Box::pin(tick(&planner, &event, ports.deadline())).await?;
-    let TickReport { outcome, lag, left_out } = ticked;
+    let TickReport { outcome, lag, left_out, .. } = ticked;
     let committed = match outcome {
         TickOutcome::Idle
         | TickOutcome::Busy { .. }
@@ -140,6 +140,7 @@ impl<S, O, L, E, J, C: Clock> Embedded<S, O, L, E, J, C> {
             invoker,
             clock: &self.clock,
             holder,
+            observer: None,
             settings: self.settings,
         }
     }

@@ -28,6 +28,7 @@ pub(crate) async fn look(at: &Deployment) -> Result<Preview> {
         invoker: &(),
         clock: &SystemClock,
         holder: SystemClock.random_id(),
+        observer: None,
         settings: Settings::default(),
     };
     Box::pin(preview(&ports, &at.spec, deadline())).await

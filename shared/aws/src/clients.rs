@@ -16,6 +16,9 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// How long one try may take: the slowest is a part of 8 MiB out of a VPC that is held to its
 /// base rate of some 75 MB/s, shared by a few.
 const ATTEMPT: Duration = Duration::from_secs(30);
+/// How long a function may take to answer: the longest that Lambda lets one run. A second try
+/// while the first is at work would only do it twice.
+const ANSWER: Duration = Duration::from_secs(15 * 60);
 /// Tries of a call, the first included. What ends them is the deadline of the port call, long
 /// before.
 const ATTEMPTS: u32 = 12;
@@ -25,8 +28,12 @@ fn http() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().tls_provider(ring).build_https()
 }
 
+fn timeouts_of(attempt: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(attempt).build()
+}
+
 fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build()
+    timeouts_of(ATTEMPT)
 }
 
 fn retries() -> RetryConfig {
@@ -47,6 +54,10 @@ pub struct Clients {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// S3.
     pub s3: aws_sdk_s3::Client,
+    /// Lambda.
+    pub lambda: aws_sdk_lambda::Client,
+    /// Secrets Manager.
+    pub secrets: aws_sdk_secretsmanager::Client,
 }
 
 impl Clients {
@@ -64,9 +75,14 @@ impl Clients {
         let s3 = aws_sdk_s3::config::Builder::from(config)
             .force_path_style(config.endpoint_url().is_some())
             .build();
+        let lambda = aws_sdk_lambda::config::Builder::from(config)
+            .timeout_config(timeouts_of(ANSWER))
+            .build();
         Self {
             dynamodb: aws_sdk_dynamodb::Client::new(config),
             s3: aws_sdk_s3::Client::from_conf(s3),
+            lambda: aws_sdk_lambda::Client::from_conf(lambda),
+            secrets: aws_sdk_secretsmanager::Client::new(config),
         }
     }
 }

@@ -3,7 +3,11 @@
 //!
 //! - [`Clients`] are the SDK's, set up once per process;
 //! - [`DynamoState`] is the state ([`StateStore`](tidegate_core::ports::StateStore));
-//! - [`S3Objects`] is the destination ([`ObjectStore`](tidegate_core::ports::ObjectStore)).
+//! - [`S3Objects`] is the destination ([`ObjectStore`](tidegate_core::ports::ObjectStore));
+//! - [`LambdaInvoker`] starts the other functions ([`Invoker`](tidegate_core::ports::Invoker));
+//! - [`RemoteLog`] observes Kafka through the reader ([`LogSource`](tidegate_core::ports::LogSource));
+//! - [`function`] is what the three functions have in common; [`events`] reads what a function is invoked with, [`Environment`] what its environment says,
+//!   [`secret`] a secret, [`metrics`] writes what a function found.
 //!
 //! Retries are the SDK's, within the deadline of the port call; a conditional write whose answer
 //! was lost is told from one that was refused by what stands.
@@ -11,9 +15,20 @@
 mod call;
 mod clients;
 mod clock;
+mod environment;
+pub mod events;
+pub mod function;
+mod invoke;
+pub mod metrics;
 mod objects;
+mod observe;
+mod secret;
 mod state;
 
 pub use clients::{Clients, with_defaults};
+pub use environment::Environment;
+pub use invoke::LambdaInvoker;
 pub use objects::{S3Objects, S3Upload};
+pub use observe::{NoFetch, ObserveAnswer, ObserveEvent, RemoteLog};
+pub use secret::secret;
 pub use state::DynamoState;

@@ -6,12 +6,14 @@ mod upload;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, Delete, ObjectIdentifier};
 use bytes::Bytes;
 use tidegate_core::ports::{
     Created, Metadata, ObjectBytes, ObjectPath, ObjectStore, Page, ReadRange,
 };
+use tidegate_core::spec::Destination;
 use tidegate_core::time::Deadline;
 use tidegate_core::{Error, ErrorKind, Result};
 
@@ -52,6 +54,19 @@ impl S3Objects {
         Self { client: clients.s3.clone(), bucket: bucket.into(), prefix }
     }
 
+    /// The destination as a head or a spec has it: `s3://bucket/prefix`.
+    ///
+    /// # Errors
+    /// `Config` if it is none in S3.
+    pub fn at(clients: &Clients, destination: &str) -> Result<Self> {
+        match Destination::try_from(destination.to_owned())? {
+            Destination::S3 { bucket, prefix } => Ok(Self::new(clients, bucket, &prefix)),
+            Destination::Directory(_) => Err(Error::config(format!(
+                "destination: {destination} is a directory: on AWS it must be s3://bucket/prefix"
+            ))),
+        }
+    }
+
     fn key(&self, path: &str) -> Result<String> {
         let sound = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
         if !sound || path.contains('\0') {
@@ -64,6 +79,21 @@ impl S3Objects {
         format!("{verb} s3://{}/{key}", self.bucket)
     }
 
+    /// The request that puts an object in the place of whatever stands there.
+    fn put_request(&self, key: &str, bytes: Bytes, metadata: &Metadata) -> PutObjectFluentBuilder {
+        let mut put = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+            .body(ByteStream::from(bytes));
+        for (name, value) in metadata {
+            put = put.metadata(name, value);
+        }
+        put
+    }
+
     /// Puts an object, if absent.
     async fn put(
         &self,
@@ -73,17 +103,7 @@ impl S3Objects {
         by: Deadline,
     ) -> Result<Created> {
         loop {
-            let mut put = self
-                .client
-                .put_object()
-                .bucket(&self.bucket)
-                .key(key)
-                .if_none_match("*")
-                .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
-                .body(ByteStream::from(bytes.clone()));
-            for (name, value) in metadata {
-                put = put.metadata(name, value);
-            }
+            let put = self.put_request(key, bytes.clone(), metadata).if_none_match("*");
             let put = put.customize().disable_payload_signing();
             match within(by, &self.doing("put", key), put.send()).await {
                 Ok(_) => return Ok(Created::Ours),
@@ -200,6 +220,19 @@ impl ObjectStore for S3Objects {
         by: Deadline,
     ) -> Result<Created> {
         self.put(&self.key(path)?, bytes, metadata, by).await
+    }
+
+    async fn replace(
+        &self,
+        path: &str,
+        bytes: Bytes,
+        metadata: &Metadata,
+        by: Deadline,
+    ) -> Result<()> {
+        let key = self.key(path)?;
+        let put = self.put_request(&key, bytes, metadata).customize().disable_payload_signing();
+        within(by, &self.doing("replace", &key), put.send()).await?;
+        Ok(())
     }
 
     async fn upload(&self, path: &str, metadata: &Metadata, _by: Deadline) -> Result<S3Upload> {

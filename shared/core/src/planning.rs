@@ -19,7 +19,7 @@ pub(crate) mod samples;
 mod start;
 
 pub use compose::{NewRun, PlannedRun, plan};
-pub use lag::{Lag, lag};
+pub use lag::{Lag, lag, time_to_loss};
 pub use reset::{ResetChange, ResetScope, ResetTo, plan_reset, reset};
 
 /// Key, value and header bytes that an offset is taken to hold until a slice of its partition

@@ -121,7 +121,8 @@ async fn plan(
     let deadline = within(ports, PLANNER_SECS);
     let settings = settings();
     let clock = ports;
-    let planner = PlannerPorts { state: ports, log: ports, invoker, clock, holder, settings };
+    let (state, log, observer) = (ports, ports, None);
+    let planner = PlannerPorts { state, log, invoker, clock, holder, observer, settings };
     let report = tick(&planner, event, deadline).await?;
     Ok(told(ports, || format!("{:?}, left out: {:?}", report.outcome, report.left_out)))
 }

@@ -101,6 +101,7 @@ pub(crate) async fn obey(
                 invoker: ports,
                 clock: ports,
                 holder,
+                observer: None,
                 settings,
             };
             let broken = ports.world().with(|state| state.sabotaged(Sabotage::ResetAsksNobody));

@@ -88,7 +88,7 @@ async fn w08_an_object_whose_answer_was_lost_stands_whole() {
     let large = Bytes::from(vec![7; usize::try_from(3 * UPLOAD_PART_MIN).expect("15 MiB")]);
     let mut upload = objects.upload("large", &[], soon()).await.expect("begun");
     upload.write(large.clone(), soon()).await.expect("written");
-    let finished = upload.finish(soon()).await.expect("finished");
+    let finished = Box::pin(upload.finish(soon())).await.expect("finished");
     assert!(matches!(finished, Created::Ours | Created::Stands));
 
     for (path, bytes) in [("small", small), ("large", large)] {

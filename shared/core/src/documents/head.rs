@@ -34,6 +34,10 @@ pub struct Head {
     pub spec: serde_json::Value,
     /// Whether the operator stopped the pipeline from opening runs.
     pub paused: bool,
+    /// The function that observes Kafka for whoever cannot reach it (the command line, from
+    /// outside the VPC); none where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observer: Option<String>,
 }
 
 impl Head {

@@ -169,7 +169,14 @@ fn head() -> Head {
         }),
         spec: json!({"pipeline": "rides"}),
         paused: true,
+        observer: None,
     }
+}
+
+#[test]
+fn a_head_that_names_an_observer_is_read_as_it_was_written() {
+    let head = Head { observer: Some("tidegate-reader".to_owned()), ..head() };
+    golden(&head, include_str!("golden/head-observer-1.json"));
 }
 
 #[test]

@@ -60,6 +60,27 @@ fn of(entry: Option<&CheckpointEntry>, end: &PlannedEnd, now: Millis) -> Lag {
     Lag { records, seconds: oldest.map_or(0, |at| now.since(at).as_secs()) }
 }
 
+/// In how many seconds retention could reach a checkpoint, at the pace at which records came: the
+/// time of the record there less the time at the log start, the least of all partitions that have
+/// records pending. None if none has, or no times are known.
+///
+/// The record read last stands for the one that is next: it is not younger.
+pub fn time_to_loss(entries: &[CheckpointEntry], ends: &[PlannedEnd]) -> Option<u64> {
+    let entries: BTreeMap<_, _> = entries.iter().map(|e| (&e.partition, e)).collect();
+    let left = ends.iter().filter_map(|end| {
+        let entry = entries.get(&end.partition);
+        let offset = entry.map_or(end.log_start, |entry| entry.offset);
+        if offset >= end.high_watermark {
+            return None;
+        }
+        if offset <= end.log_start {
+            return Some(0);
+        }
+        Some(entry?.last_timestamp?.since(end.log_start_time?).as_secs())
+    });
+    left.min()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,5 +111,21 @@ mod tests {
     fn at_the_log_start_its_first_record_is_the_oldest() {
         assert_eq!(one(10, None, 25, 9_000), Lag { records: 15, seconds: 8 });
         assert_eq!(one(12, None, 25, 9_000), Lag { records: 13, seconds: 8 });
+    }
+
+    #[test]
+    fn loss_is_as_far_away_as_the_log_start() {
+        let at = |offset, last: Option<i64>, high_watermark| {
+            let mut entry = entry("t", 0, offset);
+            entry.last_timestamp = last.map(Millis);
+            let mut end = end("t", 0, high_watermark);
+            (end.log_start, end.log_start_time) = (10, Some(Millis(1_000)));
+            time_to_loss(&[entry], &[end])
+        };
+        assert_eq!(at(20, Some(61_000), 25), Some(60));
+        assert_eq!(at(25, Some(61_000), 25), None, "nothing is pending");
+        assert_eq!(at(10, None, 25), Some(0), "the next record to go is the next to read");
+        assert_eq!(at(20, None, 25), None, "no time is known");
+        assert_eq!(at(20, Some(500), 25), Some(0), "never negative");
     }
 }

@@ -31,6 +31,9 @@ pub struct PlannerPorts<'a, S, L, I, C> {
     pub clock: &'a C,
     /// Who plans: holds the reading lease.
     pub holder: RandomId,
+    /// The function that observes Kafka for whoever cannot reach it, where there is one: it is
+    /// kept in the head.
+    pub observer: Option<&'a str>,
     /// The deployment's choices.
     pub settings: Settings,
 }
@@ -81,6 +84,8 @@ pub struct TickReport {
     pub outcome: TickOutcome,
     /// How far behind it found the pipeline; none if that could not be observed.
     pub lag: Option<LagReport>,
+    /// When the run was opened that it found open; none if it found none.
+    pub open_since: Option<Millis>,
     /// Topics and partitions that take no part, and why.
     pub left_out: Vec<LeftOut>,
 }
@@ -130,18 +135,19 @@ async fn tick_once<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
                 TickOutcome::RolledForward { run: open.run, plan: open.plan, readers, finalizer }
             }
         };
-        return Ok(Some(TickReport { outcome, lag, left_out: Vec::new() }));
+        let open_since = Some(open.opened_at);
+        return Ok(Some(TickReport { outcome, lag, open_since, left_out: Vec::new() }));
     }
     if event.mode == PlannerMode::RollForward {
         let outcome = TickOutcome::Idle;
-        return Ok(Some(TickReport { outcome, lag: None, left_out: Vec::new() }));
+        let left_out = Vec::new();
+        return Ok(Some(TickReport { outcome, lag: None, open_since: None, left_out }));
     }
     open_run(ports, spec, loaded, event.chain, deadline).await
 }
 
-/// Loads the head, and keeps in it the newest spec (who only rolls forward may have an older
-/// one). `Some(None)`: there is no head yet; none:
-/// somebody else swapped it.
+/// Loads the head, and keeps in it the newest spec and observer (who only rolls forward may have
+/// older ones). `Some(None)`: there is no head yet; none: somebody else swapped it.
 async fn newest_spec<S: StateStore, L, I, C: Clock>(
     ports: &PlannerPorts<'_, S, L, I, C>,
     spec: &Spec,
@@ -152,9 +158,11 @@ async fn newest_spec<S: StateStore, L, I, C: Clock>(
         return Ok(Some(None));
     };
     check_destination(spec, &loaded.head)?;
-    let canonical = spec.to_json();
-    if mode == PlannerMode::Tick && loaded.head.spec != canonical {
-        loaded.head.spec = canonical;
+    let standing = loaded.head.clone();
+    let observer = ports.observer.map(str::to_owned).or_else(|| standing.observer.clone());
+    let newest = Head { spec: spec.to_json(), observer, ..standing };
+    if mode == PlannerMode::Tick && loaded.head != newest {
+        loaded.head = newest;
         let expected = Some(loaded.version);
         let swapped =
             swap_head(ports.state, ports.clock, expected, &mut loaded.head, deadline).await?;
@@ -179,7 +187,7 @@ async fn open_run<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
     let entries = checkpoint.with(&planned.plan.entries);
     let lag = Some(LagReport::new(entries, planned.plan.ends.clone(), new.now));
     let left_out = planned.plan.left_out.clone();
-    let report = |outcome| Ok(Some(TickReport { outcome, lag, left_out }));
+    let report = |outcome| Ok(Some(TickReport { outcome, lag, open_since: None, left_out }));
     if head.as_ref().is_some_and(|head| head.paused) {
         return report(TickOutcome::Paused);
     }
@@ -190,7 +198,7 @@ async fn open_run<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
         return report(TickOutcome::Idle);
     }
     let (run, plan, tasks) = (new.run, new.plan, planned.plan.tasks);
-    let head = head.unwrap_or_else(|| first_head(spec, new.birth_id));
+    let head = head.unwrap_or_else(|| first_head(spec, ports.observer, new.birth_id));
     if !open_planned(ports, (version, head), &planned, chain, deadline).await? {
         return Ok(None);
     }
@@ -224,7 +232,7 @@ pub(super) async fn open_planned<S: StateStore, L, I, C: Clock>(
     Ok(swap_head(ports.state, ports.clock, version, &mut head, deadline).await?.is_some())
 }
 
-fn first_head(spec: &Spec, birth_id: RandomId) -> Head {
+fn first_head(spec: &Spec, observer: Option<&str>, birth_id: RandomId) -> Head {
     Head {
         format: FORMAT,
         pipeline: spec.pipeline.clone(),
@@ -238,6 +246,7 @@ fn first_head(spec: &Spec, birth_id: RandomId) -> Head {
         open: None,
         spec: spec.to_json(),
         paused: false,
+        observer: observer.map(str::to_owned),
     }
 }
 

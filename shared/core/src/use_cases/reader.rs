@@ -197,8 +197,7 @@ where
         let mut pass = Pass::new(&task.slices, &void, staging);
         let fetched = pass.fetch(ports, &spec, deadline, progress).await;
         if let Err(error) = fetched {
-            // What caused it matters; that cleaning up fails too does not.
-            let _ = pass.staging.give_up(deadline).await;
+            pass.staging.give_up(deadline).await;
             return Err(error);
         }
         let late = check_again(ports.log, &task.slices, deadline).await?;
@@ -208,7 +207,7 @@ where
         let spoilt = late.iter().filter(|(slice, _)| !void.contains_key(*slice)).any(|l| taken(&l));
         void.extend(late);
         if spoilt {
-            pass.staging.give_up(deadline).await?;
+            pass.staging.give_up(deadline).await;
             continue;
         }
         let files = pass.staging.close(deadline).await?;

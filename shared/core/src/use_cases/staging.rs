@@ -246,15 +246,13 @@ impl<'a, O: ObjectStore, E: Encoder> Staging<'a, O, E> {
         Ok(self.finished)
     }
 
-    /// Leaves as little behind as can be had cheaply: the rest is deleted with the run's staging.
-    pub(super) async fn give_up(mut self, deadline: Deadline) -> Result<()> {
-        while let Some((_, file)) = self.open.pop_first() {
-            if let Some(upload) = file.upload {
-                upload.abandon(deadline).await?;
-            }
+    /// Ends open uploads, as far as that can be had. Files that stand are deleted with the run's
+    /// staging: a reader may not delete.
+    pub(super) async fn give_up(self, deadline: Deadline) {
+        for upload in self.open.into_values().filter_map(|file| file.upload) {
+            // What matters is why it gives up, not that an upload stays for the store to remove.
+            let _ = upload.abandon(deadline).await;
         }
-        let paths: Vec<_> = self.finished.into_iter().map(|file| file.path).collect();
-        self.objects.delete(&paths, deadline).await
     }
 }
 

@@ -97,6 +97,7 @@ impl Books {
             open: None,
             spec: serde_json::json!({}),
             paused: false,
+            observer: None,
         };
         let layouts = vec![first, second];
         let manifest = |(layout, hash): &(Layout, String)| Manifest::of(layout, hash, &[100]);

@@ -1,0 +1,78 @@
+//! The finalizer on AWS Lambda: publishes and commits a run. The table's stream starts it once all
+//! outputs stand, or the planner does. It has no path to Kafka.
+
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use serde_json::{Value, json};
+use tidegate_aws::function::{self, Invocation};
+use tidegate_aws::{Clients, DynamoState, Environment, LambdaInvoker, S3Objects, events, metrics};
+use tidegate_core::Result;
+use tidegate_core::ports::{Clock, FinalizerEvent};
+use tidegate_core::use_cases::{FinalizeOutcome, FinalizerPorts, finalize, load_head};
+use tidegate_local::SystemClock;
+use tidegate_parquet::ParquetJoiner;
+use tracing::Instrument;
+
+/// What outlives an invocation.
+struct Finalizer {
+    environment: Environment,
+    clients: Clients,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+    let environment = Environment::read()?;
+    let finalizer = Finalizer { environment, clients: Clients::from_environment().await };
+    let handle = async |event: LambdaEvent<Value>| {
+        let invocation = Invocation::new(event.context.deadline, &SystemClock);
+        let answered = function::answer(finalizer.finalize_all(event.payload, invocation).await);
+        answered
+            .map_err(|failed| Diagnostic { error_type: failed.kind, error_message: failed.message })
+    };
+    lambda_runtime::run(service_fn(handle)).await
+}
+
+impl Finalizer {
+    /// Each of the runs, though one may fail: the first error is the answer.
+    async fn finalize_all(&self, event: Value, invocation: Invocation) -> Result<Value> {
+        let (mut outcomes, mut failed) = (Vec::new(), None);
+        for event in events::finalizer_events(event)? {
+            let (pipeline, run) = (&event.pipeline, event.run);
+            let span = tracing::info_span!("finalize", %pipeline, %run);
+            match self.finalize(&event, invocation).instrument(span).await {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(json!({ "outcomes": outcomes })), Err)
+    }
+
+    async fn finalize(&self, event: &FinalizerEvent, invocation: Invocation) -> Result<Value> {
+        let state = DynamoState::new(&self.clients, &self.environment.table);
+        let head = load_head(&state, &event.pipeline, invocation.deadline).await?;
+        let open = head.filter(|loaded| loaded.head.open_as(event.run, event.plan).is_some());
+        let Some(loaded) = open else { return Ok(json!("stale")) };
+        let ports = FinalizerPorts {
+            state: &state,
+            objects: &S3Objects::at(&self.clients, &loaded.head.destination)?,
+            joiner: &ParquetJoiner,
+            invoker: &LambdaInvoker::new(&self.clients, &self.environment),
+            clock: &SystemClock,
+            holder: SystemClock.random_id(),
+            settings: self.environment.settings(invocation.remaining),
+        };
+        let outcome = Box::pin(finalize(&ports, event, invocation.deadline)).await?;
+        Ok(match outcome {
+            FinalizeOutcome::Committed(done) => {
+                function::print(&[metrics::of_commit(&event.pipeline, &done, SystemClock.now())]);
+                if let Some(untidy) = &done.untidy {
+                    tracing::warn!("not tidied up, the next run does: {untidy}");
+                }
+                json!({ "committed": { "rows": done.rows, "files": done.files } })
+            }
+            FinalizeOutcome::Stale => json!("stale"),
+            FinalizeOutcome::Busy => json!("busy"),
+            FinalizeOutcome::Incomplete { missing } => json!({ "incomplete": missing }),
+        })
+    }
+}

@@ -1,0 +1,59 @@
+//! The planner on AWS Lambda: one tick of a pipeline. It has no path to Kafka (the reader observes
+//! for it) and none to the destination.
+
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use serde_json::{Value, json};
+use tidegate_aws::function::{self, Invocation};
+use tidegate_aws::{Clients, DynamoState, Environment, LambdaInvoker, RemoteLog, events, metrics};
+use tidegate_core::ports::Clock;
+use tidegate_core::spec::Spec;
+use tidegate_core::use_cases::{PlannerPorts, tick};
+use tidegate_core::{Error as Failure, Result};
+use tidegate_local::SystemClock;
+use tracing::Instrument;
+
+/// What outlives an invocation.
+struct Planner {
+    environment: Environment,
+    clients: Clients,
+    reader: String,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+    let environment = Environment::read()?;
+    let reader = environment.reader.clone();
+    let reader = reader.ok_or_else(|| Failure::config("TIDEGATE_READER must name the reader"))?;
+    let planner = Planner { environment, clients: Clients::from_environment().await, reader };
+    let handle = async |event: LambdaEvent<Value>| {
+        let invocation = Invocation::new(event.context.deadline, &SystemClock);
+        let answered = function::answer(planner.plan(event.payload, invocation).await);
+        answered
+            .map_err(|failed| Diagnostic { error_type: failed.kind, error_message: failed.message })
+    };
+    lambda_runtime::run(service_fn(handle)).await
+}
+
+impl Planner {
+    async fn plan(&self, event: Value, invocation: Invocation) -> Result<Value> {
+        let event = events::planner_event(event)?;
+        let spec = Spec::from_value(&event.spec)?;
+        let ports = PlannerPorts {
+            state: &DynamoState::new(&self.clients, &self.environment.table),
+            log: &RemoteLog::new(&self.clients, &self.reader, &spec),
+            invoker: &LambdaInvoker::new(&self.clients, &self.environment),
+            clock: &SystemClock,
+            holder: SystemClock.random_id(),
+            observer: Some(&self.reader),
+            settings: self.environment.settings(invocation.remaining),
+        };
+        let span = tracing::info_span!("tick", pipeline = %spec.pipeline, chain = event.chain);
+        let report = Box::pin(tick(&ports, &event, invocation.deadline)).instrument(span).await?;
+        for left_out in &report.left_out {
+            tracing::debug!(?left_out, "takes no part");
+        }
+        function::print(&metrics::of_tick(&spec, &report, SystemClock.now()));
+        Ok(json!({ "outcome": format!("{:?}", report.outcome) }))
+    }
+}

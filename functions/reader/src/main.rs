@@ -1,0 +1,73 @@
+//! The reader on AWS Lambda: the one function that reaches Kafka. It observes for the planner and
+//! reads tasks.
+
+mod kafka;
+mod task;
+
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use serde_json::{Value, json};
+use tidegate_aws::events::{self, ReaderCall};
+use tidegate_aws::function::{self, Invocation};
+use tidegate_aws::{Clients, Environment, ObserveAnswer, ObserveEvent};
+use tidegate_core::ports::LogSource;
+use tidegate_core::spec::Spec;
+use tidegate_core::{Error as Failure, Result};
+use tidegate_local::SystemClock;
+use tracing::Instrument;
+
+use crate::kafka::Sources;
+
+/// What outlives an invocation.
+struct Reader {
+    environment: Environment,
+    clients: Clients,
+    sources: Sources,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+    let environment = Environment::read()?;
+    let clients = Clients::from_environment().await;
+    let reader = Reader { environment, sources: Sources::new(&clients), clients };
+    let handle = async |event: LambdaEvent<Value>| {
+        let invocation = Invocation::new(event.context.deadline, &SystemClock);
+        let answered = function::answer(reader.answer(event.payload, invocation).await);
+        answered
+            .map_err(|failed| Diagnostic { error_type: failed.kind, error_message: failed.message })
+    };
+    lambda_runtime::run(service_fn(handle)).await
+}
+
+impl Reader {
+    async fn answer(&self, event: Value, invocation: Invocation) -> Result<Value> {
+        match events::reader_call(event)? {
+            ReaderCall::Observe(event) => self.observe(&event, invocation).await,
+            ReaderCall::Task(event) => {
+                let (pipeline, run) = (&event.pipeline, event.run);
+                let (task, attempt) = (event.task, event.attempt);
+                let span = tracing::info_span!("read", %pipeline, %run, task, attempt);
+                let read = self.read(&event, invocation).instrument(span).await;
+                if read.is_err() {
+                    self.sources.forget();
+                }
+                Ok(json!({ "outcome": read? }))
+            }
+        }
+    }
+
+    async fn observe(&self, event: &ObserveEvent, invocation: Invocation) -> Result<Value> {
+        let spec = Spec::from_value(&event.spec)?;
+        let span = tracing::info_span!("observe", pipeline = %spec.pipeline);
+        let seen = async {
+            let log = self.sources.of(&spec)?;
+            Box::pin(log.observe(&event.request, invocation.deadline)).await
+        };
+        let seen = seen.instrument(span).await;
+        if seen.is_err() {
+            self.sources.forget();
+        }
+        serde_json::to_value(ObserveAnswer::of(&seen))
+            .map_err(|error| Failure::corrupt("the answer is no JSON").with_source(error))
+    }
+}
