@@ -28,6 +28,7 @@ lint:  ## formats, lints, licences: all without a broker
 	cargo fmt --all --check
 	cargo clippy $(WORKSPACE) --all-targets -- -D warnings
 	python3 tests/checks/licences.py
+	tests/checks/templates.sh
 	python="$$(tests/setup.sh)"; "$$python" -m ruff check .; "$$python" -m ruff format --check .
 
 unit:  ## Rust tests: unit, property and golden ones, the simulation, the contract suite

@@ -1,0 +1,1 @@
+"""The deployment as data: templates, rights, alarms. Needs no server."""
