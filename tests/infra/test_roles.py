@@ -166,6 +166,16 @@ def test_network_interfaces_are_lambdas_business():
     assert not [s for s in statements("ReaderRole") if s["Resource"] == "*"]
 
 
+def test_the_finalizer_replaces_nothing():
+    """It is denied to write an object unless it is absent; parts of an upload are no objects."""
+    [denied] = [s for s in statements("FinalizerRole") if s["Effect"] == "Deny"]
+    assert (denied["Action"], denied["Resource"]) == ("s3:PutObject", "arn:aws:s3:::lake/*")
+    assert denied["Condition"] == {
+        "Null": {"s3:if-none-match": "true"},
+        "Bool": {"s3:ObjectCreationOperation": "true"},
+    }
+
+
 @pytest.mark.parametrize("parameters", [{}, EVERYTHING], ids=["defaults", "everything"])
 def test_no_star_in_an_action_nor_in_a_resource_that_could_be_named(parameters: dict[str, str]):
     """A star ends the name of something that is named: log streams, streams of the table, objects
