@@ -102,11 +102,13 @@ class Alarm:
         assert 0 < alarm.needed <= alarm.periods, f"{name}: {alarm.needed} of {alarm.periods}"
         return alarm
 
-    def evaluate(self, points: list[tuple[float, float]], now: float) -> str:
+    def evaluate(
+        self, points: list[tuple[float, float]], now: float, more: int = RANGE_MORE
+    ) -> str:
         """The state that the alarm goes to at `now`, and keeps. The points are in order of time."""
         breaches = COMPARISONS[self.comparison]
         real = []
-        for back in range(self.periods + RANGE_MORE):
+        for back in range(self.periods + more):
             end = now - back * self.period
             window = points[bisect_left(points, (end - self.period,)) : bisect_left(points, (end,))]
             values = [value for _, value in window]
@@ -137,7 +139,11 @@ def of_pipeline(**parameters: str) -> dict[str, Alarm]:
 
 
 def firing(
-    alarms: dict[str, Alarm], lines: Iterable[dict[str, Any]], start: float, end: float
+    alarms: dict[str, Alarm],
+    lines: Iterable[dict[str, Any]],
+    start: float,
+    end: float,
+    more: int = RANGE_MORE,
 ) -> dict[str, float]:
     """The alarms that somebody is told of between `start` and `end`, each with the time of the
     first message. At `start` all are as if they had just been made."""
@@ -148,7 +154,7 @@ def firing(
         own = sorted(points.get(alarm.series, []))
         now = start
         while now <= end:
-            if alarm.evaluate(own, now) == "ALARM" and alarm.enabled:
+            if alarm.evaluate(own, now, more) == "ALARM" and alarm.enabled:
                 fired.setdefault(alarm.name, now)
             now += max(EVERY_SECONDS, alarm.period // EVERY_SHARE)
     return fired
