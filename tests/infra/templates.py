@@ -29,6 +29,7 @@ GIVEN = {
     "Spec": '{"pipeline": "rides"}',
     "BucketName": "lake",
     "Platform": "tidegate",
+    "ScheduleRoleArn": "arn:role",
     "AlarmTopicArn": "",
     "FunctionName": "tidegate-planner",
 }

@@ -210,13 +210,12 @@ def test_a_pipeline_is_two_schedules():
 
 def test_a_second_pipeline_has_nothing_but_schedules_and_alarms():
     """It is ticked by the first one's planner."""
-    stack = resources("pipeline.yaml", Pipeline="taxis", Platform="lake", AlarmTopicArn="arn:topic")
-    assert {resource["Type"] for resource in stack.values()} == {
-        "AWS::IAM::Role",
-        "AWS::Scheduler::Schedule",
-        "AWS::CloudWatch::Alarm",
-    }
-    assert stack["Schedule"]["Properties"]["Target"]["Arn"].endswith(":function:lake-planner")
+    given = {"Platform": "lake", "ScheduleRoleArn": "arn:role", "AlarmTopicArn": "arn:topic"}
+    stack = resources("pipeline.yaml", Pipeline="taxis", **given)
+    kinds = {resource["Type"] for resource in stack.values()}
+    assert kinds == {"AWS::Scheduler::Schedule", "AWS::CloudWatch::Alarm"}
+    target = stack["Schedule"]["Properties"]["Target"]
+    assert target["Arn"].endswith(":function:lake-planner") and target["RoleArn"] == "arn:role"
     alarms = [r["Properties"] for r in stack.values() if r["Type"] == "AWS::CloudWatch::Alarm"]
     assert {alarm["AlarmName"].rsplit("taxis")[0] for alarm in alarms} == {"lake-"}
     assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {("arn:topic",)}
@@ -226,7 +225,7 @@ def test_both_templates_mean_the_same_by_a_parameter():
     """Default, bounds and description."""
     outer = documents()["template.yaml"]["Parameters"]
     inner = documents()["pipeline.yaml"]["Parameters"]
-    given = {"Platform", "AlarmTopicArn", "Pipeline", "Spec"}
+    given = {"Platform", "ScheduleRoleArn", "AlarmTopicArn", "Pipeline", "Spec"}
     assert {n: p for n, p in inner.items() if n not in given} == {
         n: outer[n] for n in inner if n not in given
     }
@@ -280,7 +279,7 @@ def test_the_next_commands_are_printed():
     assert status == "tidegate status ${Pipeline}.json --state dynamodb://${StateTable}"
     following, _ = outputs["NextPipelineCommand"]["Value"]["Fn::Sub"]
     given = {word.split("=")[0].strip('"') for word in following.split() if "=" in word}
-    assert given == {"Platform", "AlarmTopicArn", "Pipeline", "Spec"}
+    assert given == {"Platform", "ScheduleRoleArn", "AlarmTopicArn", "Pipeline", "Spec"}
     # What is sent as it is may not be larger; `aws cloudformation deploy` sends it so.
     assert (INFRA / "pipeline.yaml").stat().st_size < 51_200
 
