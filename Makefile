@@ -24,7 +24,7 @@ test: lint unit e2e  ## every test, at a size for every change (15 minutes warm 
 soak: export SCALE = full
 soak: lint unit e2e e2e-old  ## the same tests at full size, before a release (hours)
 
-lint:  ## formats, lints, licences: all without a broker
+lint:  ## formats, lints, licences, templates: all without a broker
 	cargo fmt --all --check
 	cargo clippy $(WORKSPACE) --all-targets -- -D warnings
 	python3 tests/checks/licences.py

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the tools of the deployment, once, each in an environment of its own, since their packages
 # exclude each other's. Prints the `bin` folder of each that is asked for, one a line.
-#   setup.sh [sam|ministack|cargo-lambda]...      default: all three
+#   setup.sh [sam|ministack|cargo-lambda|checkov]...      default: the first three
 #   TIDEGATE_CACHE (default ~/.cache/tidegate): where all of it is kept
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

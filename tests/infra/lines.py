@@ -21,6 +21,12 @@ def tick(seconds: float, pipeline: str = "rides", **values: float) -> dict[str, 
     return _line(seconds, pipeline, TICK, {**said, **values}) | {"function": "planner"}
 
 
+def roll_forward(seconds: float, pipeline: str = "rides", **values: float) -> dict[str, Any]:
+    """What the planner logs when it only rolls forward: it asks nobody what there is."""
+    line = _line(seconds, pipeline, TICK, {"OpenRunSeconds": 0, **values})
+    return line | {"function": "planner"}
+
+
 def commit(seconds: float, pipeline: str = "rides", **values: float) -> dict[str, Any]:
     """What the finalizer logs when a run is committed."""
     said = {"RowsWritten": 100, "BytesWritten": 10_000, "RecordsLost": 0}

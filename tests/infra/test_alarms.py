@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from .alarms import at, firing, of_pipeline
-from .lines import COMMIT, TICK, commit, tick
+from .lines import COMMIT, TICK, commit, roll_forward, tick
 
 TICK_SECONDS = 900
 HOUR = 3600
@@ -66,6 +66,13 @@ def test_a_dead_planner_is_told_by_its_silence():
     found = fired(ticks(until=6 * HOUR, TimeLagSeconds=900, TimeToLossSeconds=7 * DAY))
     assert found.keys() == {"no-data", "lag"}
     assert all(6.5 < hours < 8 for hours in found.values()), found
+
+
+def test_a_schedule_that_only_rolls_forward_is_silence_too():
+    """The planner lives, and says so each five minutes, but nothing is begun any more."""
+    lines = ticks(until=6 * HOUR, TimeLagSeconds=900)
+    lines += [roll_forward(START + n * 300) for n in range(288)]
+    assert fired(lines).keys() == {"no-data", "lag"}
 
 
 def test_one_tick_that_is_missing_is_no_alarm():

@@ -114,7 +114,8 @@ def test_chains_are_not_taken_for_endless_loops():
 
 
 def test_the_stream_starts_the_finalizer_when_a_run_is_read():
-    """Only the item that says so, one run at a time, and what fails goes to the queue."""
+    """Only the item that says so; one run an invocation, and several side by side; and what fails
+    goes to the queue."""
     [mapping] = of_type("AWS::Lambda::EventSourceMapping").values()
     assert mapping["FunctionName"] == "<FinalizerFunction>"
     assert mapping["EventSourceArn"] == "<StateTable.StreamArn>"
@@ -123,7 +124,7 @@ def test_the_stream_starts_the_finalizer_when_a_run_is_read():
         "dynamodb": {"NewImage": {"complete": {"BOOL": [True]}}}
     }
     assert (mapping["BatchSize"], mapping["BisectBatchOnFunctionError"]) == (1, False)
-    assert mapping["MaximumRetryAttempts"] == 2
+    assert (mapping["MaximumRetryAttempts"], mapping["ParallelizationFactor"]) == (2, 10)
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == "<FailureQueue.Arn>"
 
 
