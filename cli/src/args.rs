@@ -17,8 +17,9 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) verb: Verb,
 
-    /// Where the pipeline's state is kept: a directory, or file:///directory
-    /// [default: the destination's folder _state].
+    /// Where the pipeline's state is kept: a directory, file:///directory or dynamodb://table
+    /// [default: the folder _state of a destination on a directory, else the variable
+    /// TIDEGATE_STATE].
     #[arg(long, global = true, value_name = "WHERE")]
     pub(crate) state: Option<String>,
 

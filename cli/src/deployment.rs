@@ -1,17 +1,24 @@
 //! What a command works on: the spec, and the state, destination and Kafka that it names.
 
+#[cfg(feature = "aws")]
+mod aws;
+mod place;
+
 use std::io::Read;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tidegate_core::Error;
 use tidegate_core::spec::{Destination, Spec};
 use tidegate_kafka::{KafkaOptions, KafkaSource};
 use tidegate_local::{DirectoryObjects, DirectoryState};
 
+use self::place::Place;
 use crate::exit::Failure;
+use crate::ports::{Log, Objects, State};
 
-/// The folder of the state below a destination on a directory.
-const STATE_FOLDER: &str = "_state";
+/// What a build without the SDK says.
+#[cfg(not(feature = "aws"))]
+const NO_AWS: &str = "this build of tidegate has no AWS: build it with --features aws";
 /// How long Kafka may be silent before one who only looks is told.
 const LOOK_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -21,47 +28,72 @@ pub(crate) struct Deployment {
     /// The pipeline.
     pub(crate) spec: Spec,
     /// Its state.
-    pub(crate) state: DirectoryState,
+    pub(crate) state: State,
     /// Its destination.
-    pub(crate) objects: DirectoryObjects,
+    pub(crate) objects: Objects,
     /// Its Kafka.
-    pub(crate) log: KafkaSource,
+    pub(crate) log: Log,
+}
+
+/// What a command wants of Kafka.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// Its records.
+    Read,
+    /// Only what is there.
+    Look,
 }
 
 impl Deployment {
     /// Reads the spec at `path` (`-`: standard input) and opens what it names. Nothing is
-    /// written, and nothing is connected to.
-    pub(crate) fn open(path: &str, state: Option<&str>) -> Result<Self, Failure> {
-        Self::open_with(path, state, KafkaOptions::default())
+    /// written, and Kafka is not connected to.
+    pub(crate) async fn open(path: &str, state: Option<&str>) -> Result<Self, Failure> {
+        Self::open_for(Purpose::Read, path, state).await
     }
 
-    /// The same for somebody who waits for an answer: a Kafka that is away is told soon.
-    pub(crate) fn open_to_look(path: &str, state: Option<&str>) -> Result<Self, Failure> {
-        let options = KafkaOptions {
+    /// The same for somebody who waits for an answer: a Kafka that is away is told soon, and on
+    /// AWS a reader is asked, who can reach it.
+    pub(crate) async fn open_to_look(path: &str, state: Option<&str>) -> Result<Self, Failure> {
+        Self::open_for(Purpose::Look, path, state).await
+    }
+
+    async fn open_for(purpose: Purpose, path: &str, state: Option<&str>) -> Result<Self, Failure> {
+        let text = read_spec(path)?;
+        let at = |error: Error| Failure::usage(format!("{path}: {error}"));
+        let spec = Spec::from_json(&text).map_err(at)?;
+        #[cfg(not(feature = "aws"))]
+        if let Some((field, why)) = spec.needs_aws() {
+            return Err(at(Error::config(format!("{field}: {why}; {NO_AWS}"))));
+        }
+        match (Place::of(state, &spec.destination)?, spec.destination.clone()) {
+            (Place::Directory(state), Destination::Directory(files))
+                if spec.needs_aws().is_none() =>
+            {
+                let log = KafkaSource::new(&spec.kafka, options(purpose)).map_err(at)?;
+                Ok(Self {
+                    state: State::Local(DirectoryState::open(state)?),
+                    objects: Objects::Local(DirectoryObjects::open(files)?),
+                    log: Log::Local(log),
+                    spec,
+                })
+            }
+            #[cfg(feature = "aws")]
+            (place, _) => Self::on_aws(spec, place, purpose).await,
+            #[cfg(not(feature = "aws"))]
+            _ => Err(Failure::usage(format!("--state: it is in DynamoDB; {NO_AWS}"))),
+        }
+    }
+}
+
+fn options(purpose: Purpose) -> KafkaOptions {
+    match purpose {
+        Purpose::Read => KafkaOptions::default(),
+        Purpose::Look => KafkaOptions {
             connect_timeout: LOOK_PATIENCE,
             request_timeout: LOOK_PATIENCE,
             retry_for: LOOK_PATIENCE,
             ..KafkaOptions::default()
-        };
-        Self::open_with(path, state, options)
-    }
-
-    fn open_with(path: &str, state: Option<&str>, options: KafkaOptions) -> Result<Self, Failure> {
-        let text = read_spec(path)?;
-        let at = |error: tidegate_core::Error| Failure::usage(format!("{path}: {error}"));
-        let spec = Spec::from_json(&text).map_err(at)?;
-        spec.check_supported().map_err(at)?;
-        let Destination::Directory(destination) = &spec.destination else {
-            return Err(Failure::usage(format!("{path}: destination: it is no directory")));
-        };
-        let state = state_directory(state, Path::new(destination))?;
-        let log = KafkaSource::new(&spec.kafka, options).map_err(at)?;
-        Ok(Self {
-            state: DirectoryState::open(state)?,
-            objects: DirectoryObjects::open(destination)?,
-            log,
-            spec,
-        })
+        },
     }
 }
 
@@ -74,37 +106,4 @@ fn read_spec(path: &str) -> Result<String, Failure> {
     read.map_err(|error| Failure::usage(format!("read spec {path}: {error}")))?;
     String::from_utf8(bytes)
         .map_err(|error| Failure::usage(format!("{path}: a spec is JSON in UTF-8: {error}")))
-}
-
-/// Where the state is: `--state`, else beside the files. Never guessed.
-fn state_directory(flag: Option<&str>, destination: &Path) -> Result<PathBuf, Failure> {
-    match flag {
-        Some(flag) => directory("--state", flag),
-        None => Ok(destination.join(STATE_FOLDER)),
-    }
-}
-
-/// The directory that `text` names: a path, or a file:// URI.
-fn directory(option: &str, text: &str) -> Result<PathBuf, Failure> {
-    if text.starts_with("dynamodb://") {
-        return Err(Failure::usage(format!(
-            "{option}: {text}: dynamodb:// is not supported yet in this version: give a directory"
-        )));
-    }
-    if text.starts_with("file://") {
-        return match Destination::try_from(text.to_owned()) {
-            Ok(Destination::Directory(path)) => Ok(path.into()),
-            Ok(Destination::S3 { .. }) => {
-                Err(Failure::usage(format!("{option}: {text} is no directory")))
-            }
-            Err(error) => Err(Failure::usage(format!("{option}: {error}"))),
-        };
-    }
-    if text.is_empty() || text.contains("://") {
-        return Err(Failure::usage(format!(
-            "{option}: {text:?} is no place for the state: a directory, file:///directory or \
-             dynamodb://table"
-        )));
-    }
-    Ok(text.into())
 }

@@ -8,6 +8,7 @@ mod deployment;
 mod driver;
 mod exit;
 mod interrupt;
+mod ports;
 mod progress;
 mod report;
 mod table;

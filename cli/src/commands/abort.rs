@@ -24,7 +24,7 @@ pub(crate) async fn run(
     state: Option<&str>,
     json: bool,
 ) -> Result<Exit, Failure> {
-    let at = Deployment::open(&args.spec.path, state)?;
+    let at = Deployment::open(&args.spec.path, state).await?;
     let pipeline = &at.spec.pipeline;
     let ports = AbortPorts {
         state: &at.state,

@@ -16,7 +16,7 @@ pub(crate) async fn set(
     paused: bool,
     json: bool,
 ) -> Result<Exit, Failure> {
-    let at = Deployment::open(spec, state)?;
+    let at = Deployment::open(spec, state).await?;
     let pipeline = &at.spec.pipeline;
     set_paused(&at.state, &SystemClock, pipeline, paused, look::deadline()).await?;
     if json {

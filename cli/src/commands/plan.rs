@@ -90,7 +90,7 @@ struct Summary {
 
 /// Shows what a run would do.
 pub(crate) async fn plan(spec: &str, state: Option<&str>, json: bool) -> Result<Exit, Failure> {
-    let at = Deployment::open_to_look(spec, state)?;
+    let at = Deployment::open_to_look(spec, state).await?;
     let seen = look::look(&at).await?;
     if let Some(head) = &seen.head {
         check_destination(&at.spec, head)?;

@@ -23,7 +23,7 @@ pub(crate) async fn run(
     json: bool,
 ) -> Result<Exit, Failure> {
     let Deployment { spec, state, objects, log } =
-        Deployment::open_to_look(&args.spec.path, state)?;
+        Deployment::open_to_look(&args.spec.path, state).await?;
     let request = ResetRequest {
         scope: ResetScope {
             to: target::parse(&args.to)?,

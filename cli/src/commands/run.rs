@@ -24,7 +24,7 @@ pub(crate) async fn run(
     until_caught_up: bool,
     json: bool,
 ) -> Result<Exit, Failure> {
-    let Deployment { spec, state, objects, log } = Deployment::open(spec, state)?;
+    let Deployment { spec, state, objects, log } = Deployment::open(spec, state).await?;
     let ports = Embedded::new(state, objects, log, driver::cores());
     let holder = ports.clock.random_id();
     let _hold = ports.state.hold(&spec.pipeline, holder, ports.deadline()).await?;

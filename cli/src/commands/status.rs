@@ -113,7 +113,7 @@ pub(crate) async fn status(
     json: bool,
     verbose: bool,
 ) -> Result<Exit, Failure> {
-    let at = Deployment::open_to_look(spec, state)?;
+    let at = Deployment::open_to_look(spec, state).await?;
     let shown = gather::gather(&at).await?;
     if json {
         show::as_json(&shown);

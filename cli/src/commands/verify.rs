@@ -26,7 +26,7 @@ pub(crate) async fn verify(
     since: Option<u64>,
     json: bool,
 ) -> Result<Exit, Failure> {
-    let at = Deployment::open(spec, state)?;
+    let at = Deployment::open(spec, state).await?;
     let ports = VerifyPorts {
         state: &at.state,
         objects: &at.objects,

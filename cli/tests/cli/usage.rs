@@ -46,7 +46,7 @@ async fn every_verb_reads_the_spec_the_same_way() {
 async fn a_state_that_is_no_directory_is_refused() {
     let lab = Lab::new().await;
     for (state, word) in [
-        ("dynamodb://table", "not supported yet"),
+        ("dynamodb://", "cannot be a DynamoDB table"),
         ("s3://bucket", "no place for the state"),
         ("file://relative", "absolute"),
         ("", "no place for the state"),

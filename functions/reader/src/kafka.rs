@@ -2,12 +2,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use tidegate_aws::Clients;
+use tidegate_aws::{Clients, secrets};
 use tidegate_core::Result;
-use tidegate_core::spec::{KafkaSpec, SecretRef, Spec};
-use tidegate_kafka::{KafkaOptions, KafkaSource, Secret, Secrets, read_secret};
+use tidegate_core::spec::{KafkaSpec, Spec};
+use tidegate_kafka::{KafkaOptions, KafkaSource, Secrets};
 
-/// Keeps the source that was used last: its login and certificates are read once.
+/// Keeps the source that was used last: its login and certificates are read once, and again
+/// when a broker refuses them.
 pub(crate) struct Sources {
     secrets: Secrets,
     last: Mutex<Option<(KafkaSpec, KafkaSource)>>,
@@ -15,9 +16,7 @@ pub(crate) struct Sources {
 
 impl Sources {
     pub(crate) fn new(clients: &Clients) -> Self {
-        let clients = clients.clone();
-        let secrets = Secrets::read_by(move |named| read(clients.clone(), named));
-        Self { secrets, last: Mutex::default() }
+        Self { secrets: secrets(clients), last: Mutex::default() }
     }
 
     /// The Kafka of `spec`. Nothing is connected to.
@@ -32,17 +31,5 @@ impl Sources {
         let source = KafkaSource::with_secrets(&spec.kafka, KafkaOptions::default(), secrets)?;
         *last = Some((spec.kafka.clone(), source.clone()));
         Ok(source)
-    }
-
-    /// After an error: a secret may have been changed since it was read.
-    pub(crate) fn forget(&self) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-}
-
-async fn read(clients: Clients, named: SecretRef) -> Result<Secret> {
-    match named {
-        SecretRef::Arn(arn) => tidegate_aws::secret(&clients, &arn).await.map(Secret::new),
-        SecretRef::Env(_) | SecretRef::File(_) => read_secret(named).await,
     }
 }

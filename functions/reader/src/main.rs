@@ -47,11 +47,8 @@ impl Reader {
                 let (pipeline, run) = (&event.pipeline, event.run);
                 let (task, attempt) = (event.task, event.attempt);
                 let span = tracing::info_span!("read", %pipeline, %run, task, attempt);
-                let read = self.read(&event, invocation).instrument(span).await;
-                if read.is_err() {
-                    self.sources.forget();
-                }
-                Ok(json!({ "outcome": read? }))
+                let outcome = self.read(&event, invocation).instrument(span).await?;
+                Ok(json!({ "outcome": outcome }))
             }
         }
     }
@@ -64,9 +61,6 @@ impl Reader {
             Box::pin(log.observe(&event.request, invocation.deadline)).await
         };
         let seen = seen.instrument(span).await;
-        if seen.is_err() {
-            self.sources.forget();
-        }
         serde_json::to_value(ObserveAnswer::of(&seen))
             .map_err(|error| Failure::corrupt("the answer is no JSON").with_source(error))
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+#[cfg(feature = "kafka")]
+use aws_sdk_s3::config::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -57,7 +59,14 @@ pub struct Clients {
     /// Lambda.
     pub lambda: aws_sdk_lambda::Client,
     /// Secrets Manager.
-    pub secrets: aws_sdk_secretsmanager::Client,
+    #[cfg(feature = "kafka")]
+    pub(crate) secrets: aws_sdk_secretsmanager::Client,
+    /// The region, where one is known.
+    #[cfg(feature = "kafka")]
+    pub(crate) region: Option<String>,
+    /// The credentials, where there are some.
+    #[cfg(feature = "kafka")]
+    pub(crate) credentials: Option<SharedCredentialsProvider>,
 }
 
 impl Clients {
@@ -82,7 +91,12 @@ impl Clients {
             dynamodb: aws_sdk_dynamodb::Client::new(config),
             s3: aws_sdk_s3::Client::from_conf(s3),
             lambda: aws_sdk_lambda::Client::from_conf(lambda),
+            #[cfg(feature = "kafka")]
             secrets: aws_sdk_secretsmanager::Client::new(config),
+            #[cfg(feature = "kafka")]
+            region: config.region().map(ToString::to_string),
+            #[cfg(feature = "kafka")]
+            credentials: config.credentials_provider(),
         }
     }
 }

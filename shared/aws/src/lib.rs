@@ -6,8 +6,9 @@
 //! - [`S3Objects`] is the destination ([`ObjectStore`](tidegate_core::ports::ObjectStore));
 //! - [`LambdaInvoker`] starts the other functions ([`Invoker`](tidegate_core::ports::Invoker));
 //! - [`RemoteLog`] observes Kafka through the reader ([`LogSource`](tidegate_core::ports::LogSource));
-//! - [`function`] is what the three functions have in common; [`events`] reads what a function is invoked with, [`Environment`] what its environment says,
-//!   [`secret`] a secret, [`metrics`] writes what a function found.
+//! - [`function`] is what the three functions have in common, [`events`] reads what they are
+//!   invoked with, [`Environment`] what their environment says, [`metrics`] writes what they found;
+//! - `secrets` (feature `kafka`) reads secrets in Secrets Manager and logs in to MSK.
 //!
 //! Retries are the SDK's, within the deadline of the port call; a conditional write whose answer
 //! was lost is told from one that was refused by what stands.
@@ -19,16 +20,22 @@ mod environment;
 pub mod events;
 pub mod function;
 mod invoke;
+#[cfg(feature = "kafka")]
+mod kafka;
 pub mod metrics;
+#[cfg(feature = "kafka")]
+mod msk;
 mod objects;
 mod observe;
+#[cfg(feature = "kafka")]
 mod secret;
 mod state;
 
 pub use clients::{Clients, with_defaults};
 pub use environment::Environment;
 pub use invoke::LambdaInvoker;
+#[cfg(feature = "kafka")]
+pub use kafka::secrets;
 pub use objects::{S3Objects, S3Upload};
 pub use observe::{NoFetch, ObserveAnswer, ObserveEvent, RemoteLog};
-pub use secret::secret;
 pub use state::DynamoState;

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// `Denied` without the right to read it, `Config` if there is no such secret, `Unavailable` if
 /// nobody answers.
-pub async fn secret(clients: &Clients, arn: &str) -> Result<Vec<u8>> {
+pub(crate) async fn secret(clients: &Clients, arn: &str) -> Result<Vec<u8>> {
     let by = Deadline(now().after(PATIENCE));
     let get = clients.secrets.get_secret_value().secret_id(arn);
     let doing = "read the secret (a function in a VPC needs an interface endpoint for \

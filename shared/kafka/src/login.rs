@@ -1,7 +1,8 @@
 //! Logging in: SaslHandshake, then the mechanism's tokens in SaslAuthenticate requests.
 //!
-//! The mechanisms are rsasl's. rskafka has a login of its own, which keeps the broker's
-//! explanation to itself and takes any number of iterations from whoever answers.
+//! The mechanisms with passwords are rsasl's. rskafka has a login of its own, which keeps the
+//! broker's explanation to itself and takes any number of iterations from whoever answers.
+//! AWS_MSK_IAM is one token (<https://github.com/aws/aws-msk-iam-auth>, "Details").
 
 use std::io::Cursor;
 
@@ -15,7 +16,8 @@ use zeroize::Zeroizing;
 use crate::connection::{Broken, Channel};
 use crate::errors;
 use crate::requests::{AuthenticateAnswer, HandshakeAnswer, SaslAuthenticate, SaslHandshake};
-use crate::security::Login;
+use crate::secrets::Secrets;
+use crate::security::{Login, Password};
 use crate::transport::Endpoint;
 
 /// UNSUPPORTED_SASL_MECHANISM.
@@ -29,9 +31,45 @@ const ITERATIONS: std::ops::RangeInclusive<u32> = 4_096..=1_000_000;
 
 /// Logs in on a connection that has learned the broker's versions.
 pub(crate) async fn log_in(channel: &Channel<'_>, login: &Login) -> Result<(), Broken> {
-    let mechanism = login.mechanism.as_str();
+    match login {
+        Login::Password(login) => with_password(channel, login).await,
+        Login::Role(secrets) => with_role(channel, secrets).await,
+    }
+}
+
+async fn shake_hands(channel: &Channel<'_>, mechanism: SaslMechanism) -> Result<(), Broken> {
+    let mechanism = mechanism.as_str();
     let answer = channel.ask(&SaslHandshake { mechanism }).await?;
-    check_handshake(channel.endpoint(), channel.has_tls(), mechanism, &answer)?;
+    Ok(check_handshake(channel.endpoint(), channel.has_tls(), mechanism, &answer)?)
+}
+
+async fn with_role(channel: &Channel<'_>, secrets: &Secrets) -> Result<(), Broken> {
+    shake_hands(channel, SaslMechanism::AwsMskIam).await?;
+    let endpoint = channel.endpoint();
+    let token = secrets.sign(&endpoint.host).await?;
+    let token = Zeroizing::new(token.bytes().to_vec());
+    let answer = channel.ask(&SaslAuthenticate { token }).await?;
+    Ok(check_role(endpoint, &answer)?)
+}
+
+fn check_role(endpoint: &Endpoint, answer: &AuthenticateAnswer) -> Result<()> {
+    if answer.error == 0 {
+        return Ok(());
+    }
+    let said = answer.message.as_deref().map(|said| format!(" and says: {said}"));
+    Err(Error::new(
+        errors::remedy(answer.error).kind,
+        format!(
+            "{endpoint} refuses the role of this process ({}){}; may it do kafka-cluster:Connect \
+             on this cluster, and is this one of its IAM listeners (port 9098)?",
+            errors::name(answer.error),
+            said.unwrap_or_default()
+        ),
+    ))
+}
+
+async fn with_password(channel: &Channel<'_>, login: &Password) -> Result<(), Broken> {
+    shake_hands(channel, login.mechanism).await?;
     let mut session = begin(channel.endpoint(), login)?;
     let mut came: Option<AuthenticateAnswer> = None;
     loop {
@@ -74,7 +112,7 @@ fn check_handshake(
 
 type Sasl = Session<NoValidation>;
 
-fn begin(endpoint: &Endpoint, login: &Login) -> Result<Sasl> {
+fn begin(endpoint: &Endpoint, login: &Password) -> Result<Sasl> {
     let failed = |why: String| {
         Error::config(format!("login to {endpoint} with {}: {why}", login.mechanism.as_str()))
     };
@@ -90,7 +128,7 @@ fn begin(endpoint: &Endpoint, login: &Login) -> Result<Sasl> {
 /// The next token to be sent, and whether that is all.
 fn step(
     endpoint: &Endpoint,
-    login: &Login,
+    login: &Password,
     session: &mut Sasl,
     came: Option<&[u8]>,
 ) -> Result<(Option<Zeroizing<Vec<u8>>>, bool)> {
@@ -126,7 +164,7 @@ fn iterations(server_first: &[u8]) -> Option<u32> {
     count.bytes().all(|b| b.is_ascii_digit()).then(|| count.parse().unwrap_or(u32::MAX))
 }
 
-fn check_answer(endpoint: &Endpoint, login: &Login, answer: &AuthenticateAnswer) -> Result<()> {
+fn check_answer(endpoint: &Endpoint, login: &Password, answer: &AuthenticateAnswer) -> Result<()> {
     if answer.error == 0 {
         return Ok(());
     }
@@ -155,10 +193,10 @@ mod tests {
     use crate::secrets::Secret;
     use crate::security::Credentials;
 
-    fn login(mechanism: SaslMechanism) -> Login {
+    fn login(mechanism: SaslMechanism) -> Password {
         let secret = Secret::new(br#"{"username": "us,er", "password": "hunter2"}"#.to_vec());
         let credentials = Credentials::parse(&secret).expect("a login");
-        Login { mechanism, credentials, kept: SecretRef::Env("LOGIN".to_owned()) }
+        Password { mechanism, credentials, kept: SecretRef::Env("LOGIN".to_owned()) }
     }
 
     fn endpoint() -> Endpoint {
@@ -178,7 +216,7 @@ mod tests {
     }
 
     /// The first message of a server with these iterations, in answer to the client's.
-    fn after_first(mechanism: SaslMechanism, iterations: &str) -> (Login, Sasl, String) {
+    fn after_first(mechanism: SaslMechanism, iterations: &str) -> (Password, Sasl, String) {
         let (at, login) = (endpoint(), login(mechanism));
         let mut session = begin(&at, &login).expect("begun");
         let (token, finished) = step(&at, &login, &mut session, None).expect("a step");
@@ -227,6 +265,17 @@ mod tests {
         for word in ["kafka-1:9092", "PLAIN", "Authentication failed: *** is not ***", "env:LOGIN"]
         {
             assert!(text.contains(word), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_role_that_is_refused_says_what_it_lacks() {
+        let message = Some("Access denied".to_owned());
+        let answer = AuthenticateAnswer { error: 58, message, token: bytes::Bytes::new() };
+        let error = check_role(&endpoint(), &answer).expect_err("refused");
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        for word in ["kafka-1:9092", "Access denied", "kafka-cluster:Connect"] {
+            assert!(error.to_string().contains(word), "{error}");
         }
     }
 

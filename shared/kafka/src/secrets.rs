@@ -36,10 +36,16 @@ impl fmt::Debug for Secret {
 
 type Reading = Pin<Box<dyn Future<Output = Result<Secret>> + Send>>;
 
+/// From a broker's host to the token that proves this process's role to it.
+type Signer = Arc<dyn Fn(String) -> Reading + Send + Sync>;
+
 /// Who reads secrets. By default [`read_secret`]; a process that can also read those of Secrets
 /// Manager brings a function that does, and leaves the others to [`read_secret`].
 #[derive(Clone)]
-pub struct Secrets(Arc<dyn Fn(SecretRef) -> Reading + Send + Sync>);
+pub struct Secrets {
+    read: Arc<dyn Fn(SecretRef) -> Reading + Send + Sync>,
+    sign: Option<Signer>,
+}
 
 impl Secrets {
     /// Secrets are read by `read`. Its errors name no field of the spec; that is added.
@@ -47,12 +53,35 @@ impl Secrets {
     where
         F: Future<Output = Result<Secret>> + Send + 'static,
     {
-        Self(Arc::new(move |secret| Box::pin(read(secret))))
+        Self { read: Arc::new(move |secret| Box::pin(read(secret))), sign: None }
+    }
+
+    /// The role of this process is proved by `sign`, which is given a broker's host and answers
+    /// the token of AWS_MSK_IAM for it.
+    #[must_use]
+    pub fn signed_by<F>(self, sign: impl Fn(String) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Secret>> + Send + 'static,
+    {
+        Self { sign: Some(Arc::new(move |host| Box::pin(sign(host)))), ..self }
+    }
+
+    /// Whether this process has a role to prove.
+    pub(crate) fn can_sign(&self) -> bool {
+        self.sign.is_some()
+    }
+
+    /// The token of AWS_MSK_IAM for the broker at `host`.
+    pub(crate) async fn sign(&self, host: &str) -> Result<Secret> {
+        match &self.sign {
+            Some(sign) => sign(host.to_owned()).await,
+            None => Err(Error::config("AWS_MSK_IAM needs a process with a role of AWS")),
+        }
     }
 
     /// The secret that the spec's field at `path` names.
     pub(crate) async fn read(&self, path: &str, secret: &SecretRef) -> Result<Secret> {
-        let read = (self.0)(secret.clone()).await;
+        let read = (self.read)(secret.clone()).await;
         read.map_err(|error| error.while_doing(format!("{path}: {secret}")))
     }
 }

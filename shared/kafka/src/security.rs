@@ -43,19 +43,28 @@ impl std::fmt::Debug for Tls {
 
 /// How one logs in.
 #[derive(Debug)]
-pub(crate) struct Login {
+pub(crate) enum Login {
+    /// With a name and a password.
+    Password(Password),
+    /// With the role of this process (AWS_MSK_IAM): a token for each broker.
+    Role(Secrets),
+}
+
+/// A login with a name and a password.
+#[derive(Debug)]
+pub(crate) struct Password {
     pub(crate) mechanism: SaslMechanism,
     pub(crate) credentials: Credentials,
     /// Where the credentials are kept.
     pub(crate) kept: SecretRef,
 }
 
-/// Refuses what nothing here can do.
-pub(crate) fn check(spec: &KafkaSpec) -> Result<()> {
-    if spec.sasl_mechanism == Some(SaslMechanism::AwsMskIam) {
+/// Refuses what this process cannot do.
+pub(crate) fn check(spec: &KafkaSpec, secrets: &Secrets) -> Result<()> {
+    if spec.sasl_mechanism == Some(SaslMechanism::AwsMskIam) && !secrets.can_sign() {
         return Err(Error::config(
-            "kafka.sasl_mechanism: AWS_MSK_IAM is not supported yet in this version: it comes \
-             with the deployment on AWS; use SCRAM-SHA-512 until then",
+            "kafka.sasl_mechanism: AWS_MSK_IAM logs in with a role of AWS, which this process \
+             has none of",
         ));
     }
     Ok(())
@@ -65,14 +74,15 @@ impl Security {
     /// Reads the secrets of `spec`. `Config`, with the field, where one is not there or is not
     /// what the field wants.
     async fn read(spec: &KafkaSpec, secrets: &Secrets) -> Result<Self> {
-        check(spec)?;
+        check(spec, secrets)?;
         let login = match (spec.sasl_mechanism, &spec.credentials) {
+            (Some(SaslMechanism::AwsMskIam), _) => Some(Login::Role(secrets.clone())),
             (Some(mechanism), Some(kept)) if spec.security_protocol.has_sasl() => {
                 let path = "kafka.credentials";
                 let secret = secrets.read(path, kept).await?;
                 let credentials = Credentials::parse(&secret)
                     .map_err(|error| error.while_doing(format!("{path}: {kept}")))?;
-                Some(Login { mechanism, credentials, kept: kept.clone() })
+                Some(Login::Password(Password { mechanism, credentials, kept: kept.clone() }))
             }
             _ => None,
         };

@@ -40,7 +40,7 @@ impl KafkaSource {
         options: KafkaOptions,
         secrets: Secrets,
     ) -> Result<Self> {
-        security::check(config)?;
+        security::check(config, &secrets)?;
         let bootstrap = config.bootstrap_servers.iter().map(|text| Endpoint::parse(text));
         let bootstrap = bootstrap.collect::<Result<Vec<_>>>()?;
         if bootstrap.is_empty() {

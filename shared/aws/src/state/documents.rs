@@ -6,10 +6,10 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tidegate_core::Result;
 use tidegate_core::ports::{Document, Written};
 use tidegate_core::time::{Deadline, Millis};
 use tidegate_core::words::PipelineName;
+use tidegate_core::{Error, Result};
 
 use super::DynamoState;
 use super::item::{self, BODY, BYTES, CHUNKS, EXPIRES, HASH, ITEM, Item};
@@ -81,10 +81,13 @@ async fn put_header(
     };
     match failed.service {
         Some(PutItemError::ConditionalCheckFailedException(mut refused)) => {
-            match refused.item.take() {
-                Some(standing) => Ok(Some(standing)),
-                None => state.get(pipeline, name, by).await,
-            }
+            let standing = match refused.item.take() {
+                Some(standing) => Some(standing),
+                None => state.get(pipeline, name, by).await?,
+            };
+            // It expired in between: whoever tries again writes it.
+            let gone = || Error::unavailable("what stood there is gone").while_doing(doing);
+            standing.ok_or_else(gone).map(Some)
         }
         _ => Err(failed.error),
     }

@@ -85,12 +85,8 @@ impl Spec {
         self.table.folder_of(topic)
     }
 
-    /// Refuses what this version cannot honour yet. Reading a spec does not, so that a spec
-    /// that was stored is never unreadable.
-    pub fn check_supported(&self) -> Result<()> {
-        let unsupported = |path: &str, what: &str, instead: &str| {
-            check::refused(path, format!("{what} is not supported yet in this version: {instead}"))
-        };
+    /// The first field that only a process on AWS, or with access to it, can honour, and why.
+    pub fn needs_aws(&self) -> Option<(&'static str, &'static str)> {
         let kafka = &self.kafka;
         let secrets = [
             ("kafka.credentials", &kafka.credentials),
@@ -99,18 +95,14 @@ impl Spec {
         ];
         let is_arn = |secret: &Option<SecretRef>| matches!(secret, Some(SecretRef::Arn(_)));
         if let Some((path, _)) = secrets.into_iter().find(|(_, secret)| is_arn(secret)) {
-            let instead = "it comes with the deployment on AWS; use env:NAME or file:PATH";
-            return Err(unsupported(path, "Secrets Manager", instead));
+            return Some((path, "the secret is kept in Secrets Manager"));
         }
         if kafka.sasl_mechanism == Some(SaslMechanism::AwsMskIam) {
-            let instead = "it comes with the deployment on AWS; use SCRAM-SHA-512";
-            return Err(unsupported("kafka.sasl_mechanism", "AWS_MSK_IAM", instead));
+            return Some(("kafka.sasl_mechanism", "AWS_MSK_IAM logs in with a role of AWS"));
         }
         match self.destination {
-            Destination::S3 { .. } => {
-                Err(unsupported("destination", "s3://", "use file:///directory"))
-            }
-            Destination::Directory(_) => Ok(()),
+            Destination::S3 { .. } => Some(("destination", "it is in S3")),
+            Destination::Directory(_) => None,
         }
     }
 }

@@ -76,7 +76,7 @@ fn p15_four_fields_already_make_a_good_pipeline() {
     assert_eq!(spec.start, Start::Earliest);
     assert_eq!(spec.limits.readers, 16);
     assert_eq!(spec.table_of("rides").expect("a good name"), "rides");
-    spec.check_supported().expect("the smallest spec is supported");
+    assert_eq!(spec.needs_aws(), None);
     assert_eq!(golden(&spec), MINIMAL_CANONICAL.trim_end());
 }
 
@@ -246,13 +246,8 @@ fn fields_that_contradict_each_other_are_refused() {
     ];
     for fields in good {
         let spec = kafka(&fields).expect("a good combination");
-        let supported = spec.check_supported();
         let iam = fields["sasl_mechanism"] == "AWS_MSK_IAM";
-        assert_eq!(supported.is_err(), iam, "{fields}");
-        if let Err(error) = supported {
-            assert!(error.message().starts_with("kafka.sasl_mechanism: AWS_MSK_IAM"), "{error}");
-            assert!(error.message().contains("the deployment on AWS"), "{error}");
-        }
+        assert_eq!(spec.needs_aws().map(|(path, _)| path), iam.then_some("kafka.sasl_mechanism"));
     }
     let bad = [
         (json!({"credentials": "env:LOGIN"}), "kafka.credentials"),
@@ -284,14 +279,11 @@ fn fields_that_contradict_each_other_are_refused() {
 }
 
 #[test]
-fn what_this_version_cannot_honour_is_read_but_not_supported() {
+fn what_needs_aws_is_told() {
     let spec = with(&json!({"destination": "s3://lake/raw"})).expect("a good spec");
-    let error = spec.check_supported().expect_err("S3 comes later");
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.message().starts_with("destination: s3:// is not supported yet"), "{error}");
-    let error = Spec::from_json(FULL).expect("every field").check_supported();
-    let error = error.expect_err("ARNs come later");
-    assert!(error.message().starts_with("kafka.credentials: Secrets Manager"), "{error}");
+    assert_eq!(spec.needs_aws(), Some(("destination", "it is in S3")));
+    let spec = Spec::from_json(FULL).expect("every field");
+    assert_eq!(spec.needs_aws().map(|(path, _)| path), Some("kafka.credentials"));
 }
 
 #[test]

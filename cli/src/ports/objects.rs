@@ -1,0 +1,98 @@
+use std::ops::Range;
+
+use bytes::Bytes;
+use tidegate_core::Result;
+use tidegate_core::ports::{
+    Copied, Created, Metadata, ObjectBytes, ObjectPath, ObjectStore, Page, ReadRange, Upload,
+};
+use tidegate_core::time::Deadline;
+use tidegate_local::DirectoryObjects;
+
+use super::behind;
+
+/// The destination: a directory, or a bucket.
+#[derive(Debug)]
+pub(crate) enum Objects {
+    Local(DirectoryObjects),
+    #[cfg(feature = "aws")]
+    Aws(tidegate_aws::S3Objects),
+}
+
+/// An object in the making, in either.
+#[derive(Debug)]
+pub(crate) enum ObjectUpload {
+    Local(<DirectoryObjects as ObjectStore>::Upload),
+    #[cfg(feature = "aws")]
+    Aws(tidegate_aws::S3Upload),
+}
+
+impl ObjectStore for Objects {
+    type Upload = ObjectUpload;
+
+    async fn create(
+        &self,
+        path: &str,
+        bytes: Bytes,
+        metadata: &Metadata,
+        by: Deadline,
+    ) -> Result<Created> {
+        behind!(self, port => port.create(path, bytes, metadata, by).await)
+    }
+
+    async fn replace(
+        &self,
+        path: &str,
+        bytes: Bytes,
+        metadata: &Metadata,
+        by: Deadline,
+    ) -> Result<()> {
+        behind!(self, port => port.replace(path, bytes, metadata, by).await)
+    }
+
+    async fn upload(&self, path: &str, metadata: &Metadata, by: Deadline) -> Result<ObjectUpload> {
+        match self {
+            Self::Local(port) => port.upload(path, metadata, by).await.map(ObjectUpload::Local),
+            #[cfg(feature = "aws")]
+            Self::Aws(port) => port.upload(path, metadata, by).await.map(ObjectUpload::Aws),
+        }
+    }
+
+    async fn read(
+        &self,
+        path: &str,
+        range: ReadRange,
+        by: Deadline,
+    ) -> Result<Option<ObjectBytes>> {
+        behind!(self, port => port.read(path, range, by).await)
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, by: Deadline) -> Result<Page> {
+        behind!(self, port => port.list(prefix, after, by).await)
+    }
+
+    async fn delete(&self, paths: &[ObjectPath], by: Deadline) -> Result<()> {
+        behind!(self, port => port.delete(paths, by).await)
+    }
+}
+
+impl Upload for ObjectUpload {
+    async fn write(&mut self, bytes: Bytes, by: Deadline) -> Result<()> {
+        behind!(self, port => port.write(bytes, by).await)
+    }
+
+    async fn copy(&mut self, source: &str, range: Range<u64>, by: Deadline) -> Result<Copied> {
+        behind!(self, port => port.copy(source, range, by).await)
+    }
+
+    fn held_bytes(&self) -> usize {
+        behind!(self, port => port.held_bytes())
+    }
+
+    async fn finish(self, by: Deadline) -> Result<Created> {
+        behind!(self, port => Box::pin(port.finish(by)).await)
+    }
+
+    async fn abandon(self, by: Deadline) -> Result<()> {
+        behind!(self, port => port.abandon(by).await)
+    }
+}
