@@ -25,6 +25,11 @@ const ANSWER: Duration = Duration::from_secs(15 * 60);
 /// before.
 const ATTEMPTS: u32 = 12;
 
+/// How long to wait before the second try, about; twice as long before each further one…
+const BACKOFF: Duration = Duration::from_millis(100);
+/// …up to this.
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
 fn http() -> SharedHttpClient {
     let ring = Provider::Rustls(CryptoMode::Ring);
     aws_smithy_http_client::Builder::new().tls_provider(ring).build_https()
@@ -39,7 +44,10 @@ fn timeouts() -> TimeoutConfig {
 }
 
 fn retries() -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(ATTEMPTS)
+    RetryConfig::standard()
+        .with_max_attempts(ATTEMPTS)
+        .with_initial_backoff(BACKOFF)
+        .with_max_backoff(BACKOFF_MAX)
 }
 
 /// The connections, timeouts and retries of [`Clients::from_environment`], for a region, an

@@ -251,9 +251,14 @@ impl ObjectStore for S3Objects {
             // HTTP has no range without bytes.
             ReadRange::Last(0) => self.nothing_of(&key, by).await,
             ReadRange::Bytes(range) if range.is_empty() => self.nothing_of(&key, by).await,
-            ReadRange::Last(count) => self.get(&key, Some(format!("bytes=-{count}")), by).await,
+            ReadRange::Last(count) => {
+                // What no object can have, servers refuse as a number: it is all of it.
+                let range = i64::try_from(count).map(|count| format!("bytes=-{count}"));
+                self.get(&key, range.ok(), by).await
+            }
             ReadRange::Bytes(range) => {
-                let range = format!("bytes={}-{}", range.start, range.end - 1);
+                let last = i64::try_from(range.end).map(|end| (end - 1).to_string());
+                let range = format!("bytes={}-{}", range.start, last.unwrap_or_default());
                 self.get(&key, Some(range), by).await
             }
         }

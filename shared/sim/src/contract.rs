@@ -20,7 +20,7 @@ use tidegate_core::time::Deadline;
 
 pub use clock::clock;
 pub use objects::object_store;
-pub use state::state_store;
+pub use state::{state_store, state_store_losing_answers};
 pub use together::together;
 
 /// How many are at it at once where only one can win.

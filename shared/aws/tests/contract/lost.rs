@@ -73,7 +73,8 @@ fn soon() -> Deadline {
 async fn the_state_keeps_the_contract_though_every_second_answer_is_lost() {
     let server = servers::dynamodb().await;
     let state = DynamoState::new(&server.losing(), TABLE);
-    contract::state_store(&state, &SystemClock).await.expect("the contract of a StateStore");
+    let kept = contract::state_store_losing_answers(&state, &SystemClock).await;
+    kept.expect("the contract of a StateStore");
 }
 
 /// Whose it is, its content tells: here it is ours.

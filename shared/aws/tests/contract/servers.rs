@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
@@ -42,7 +43,16 @@ impl Server {
         let config = configuration(self.address);
         let http = config.http_client().expect("it has one");
         let losing = SharedHttpClient::new(Losing::new(http));
-        Clients::new(&config.into_builder().http_client(losing).build())
+        let config = config.into_builder().http_client(losing).build();
+        // What one process may retry is limited, to save a service in trouble from its clients:
+        // here it is in trouble all the time.
+        let patient = RetryPartition::custom("patient").token_bucket(TokenBucket::unlimited());
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&config)
+            .retry_partition(patient.build())
+            .build();
+        let mut clients = Clients::new(&config);
+        clients.dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb);
+        clients
     }
 }
 

@@ -25,7 +25,9 @@ pub enum Swapped {
         /// The new version.
         version: u64,
     },
-    /// The head was no longer the expected one. Nothing changed.
+    /// The head was no longer the expected one: reload it and decide again. Nothing changed;
+    /// unless an answer was lost on the way, and what this call had made stand was replaced
+    /// before it was asked again.
     Conflict,
 }
 

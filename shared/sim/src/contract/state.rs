@@ -12,7 +12,22 @@ use super::{Check, Violation, checks, run};
 
 /// What every [`StateStore`] must do.
 pub async fn state_store<S: StateStore, C: Clock>(store: &S, clock: &C) -> Result<(), Violation> {
-    let checks: Vec<Check<'_>> = checks!(
+    let exact = checks!(store, clock, [head::no_swap_loses_another]);
+    run(checks_of(store, clock).into_iter().chain(exact).collect()).await
+}
+
+/// What a [`StateStore`] must do that reaches its store over a network on which answers are
+/// lost: all the same, but that a conflict may be its own doing.
+pub async fn state_store_losing_answers<S: StateStore, C: Clock>(
+    store: &S,
+    clock: &C,
+) -> Result<(), Violation> {
+    let told = checks!(store, clock, [head::no_swap_that_was_told_is_lost]);
+    run(checks_of(store, clock).into_iter().chain(told).collect()).await
+}
+
+fn checks_of<'a, S: StateStore, C: Clock>(store: &'a S, clock: &'a C) -> Vec<Check<'a>> {
+    checks!(
         store,
         clock,
         [
@@ -20,7 +35,6 @@ pub async fn state_store<S: StateStore, C: Clock>(store: &S, clock: &C) -> Resul
             head::it_is_what_was_swapped_last,
             head::a_swap_from_a_version_long_gone_is_refused,
             head::of_many_first_ones_one_stands,
-            head::no_swap_loses_another,
             head::each_pipeline_has_its_own,
             documents::a_document_that_was_never_written_is_absent,
             documents::of_many_writers_one_wins_and_the_others_get_what_stands,
@@ -32,8 +46,7 @@ pub async fn state_store<S: StateStore, C: Clock>(store: &S, clock: &C) -> Resul
             progress::hints_that_come_together_are_all_kept,
             progress::a_holder_lives_until_it_lets_go,
         ]
-    );
-    run(checks).await
+    )
 }
 
 /// A pipeline that nobody else has.
