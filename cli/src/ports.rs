@@ -20,3 +20,15 @@ macro_rules! behind {
     };
 }
 use behind;
+
+/// The same for a call that is waited for. The SDK's futures are large.
+macro_rules! awaited {
+    ($self:expr, $port:ident => $call:expr) => {
+        match $self {
+            Self::Local($port) => $call.await,
+            #[cfg(feature = "aws")]
+            Self::Aws($port) => Box::pin($call).await,
+        }
+    };
+}
+use awaited;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidegate_core::Result;
 use tidegate_core::ports::{Clock, Encoder, LogSource, ObjectStore, ReaderEvent, StateStore};
-use tidegate_core::use_cases::{ReadOutcome, ReaderPorts, read_task};
+use tidegate_core::use_cases::{ReadOutcome, ReaderPorts, TaskSummary, read_task};
 use tokio::task::JoinSet;
 
 use super::Embedded;
@@ -71,18 +71,12 @@ where
     let told = |rows, bytes| progress.read(rows, bytes);
     let outcome = Box::pin(read_task(&reader, &event, deadline, told)).await?;
     let (run, task) = (event.run, event.task);
-    match outcome {
-        ReadOutcome::Written(done) => tracing::info!(
-            %run,
-            task,
-            rows = done.rows,
-            payload_bytes = done.payload_bytes,
-            files = done.files,
-            file_bytes = done.file_bytes,
-            "task read"
-        ),
-        ReadOutcome::Exists => tracing::info!(%run, task, "task was read before"),
-        ReadOutcome::Stale => tracing::info!(%run, task, "the run was closed meanwhile"),
-    }
+    let (outcome, done) = match outcome {
+        ReadOutcome::Written(done) => ("task read", done),
+        ReadOutcome::Exists => ("task was read before", TaskSummary::default()),
+        ReadOutcome::Stale => ("the run was closed meanwhile", TaskSummary::default()),
+    };
+    let TaskSummary { rows, payload_bytes, files, file_bytes } = done;
+    tracing::info!(%run, task, rows, payload_bytes, files, file_bytes, "{outcome}");
     Ok(())
 }

@@ -5,7 +5,7 @@ use tidegate_core::time::Deadline;
 use tidegate_core::words::Isolation;
 use tidegate_kafka::{KafkaFetch, KafkaSource};
 
-use super::behind;
+use super::{awaited, behind};
 
 /// Kafka: itself, or as a reader on AWS sees it.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) enum Log {
 /// A fetch from either. Nothing is fetched through a reader; its errors say so.
 #[derive(Debug)]
 pub(crate) enum Fetch {
-    Local(KafkaFetch),
+    Local(Box<KafkaFetch>),
     #[cfg(feature = "aws")]
     Aws(tidegate_aws::NoFetch),
 }
@@ -27,7 +27,7 @@ impl LogSource for Log {
     type Fetch = Fetch;
 
     async fn observe(&self, request: &ObserveRequest, by: Deadline) -> Result<Observation> {
-        behind!(self, port => Box::pin(port.observe(request, by)).await)
+        awaited!(self, port => port.observe(request, by))
     }
 
     async fn fetch(
@@ -37,7 +37,9 @@ impl LogSource for Log {
         by: Deadline,
     ) -> Result<Fetch> {
         match self {
-            Self::Local(port) => port.fetch(slices, isolation, by).await.map(Fetch::Local),
+            Self::Local(port) => {
+                port.fetch(slices, isolation, by).await.map(Box::new).map(Fetch::Local)
+            }
             #[cfg(feature = "aws")]
             Self::Aws(port) => port.fetch(slices, isolation, by).await.map(Fetch::Aws),
         }
@@ -46,7 +48,7 @@ impl LogSource for Log {
 
 impl LogFetch for Fetch {
     async fn next(&mut self, rows: &mut Columns, by: Deadline) -> Result<Fetched> {
-        behind!(self, port => port.next(rows, by).await)
+        awaited!(self, port => port.next(rows, by))
     }
 
     fn stop(&mut self, slice: usize) {

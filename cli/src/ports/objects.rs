@@ -8,7 +8,7 @@ use tidegate_core::ports::{
 use tidegate_core::time::Deadline;
 use tidegate_local::DirectoryObjects;
 
-use super::behind;
+use super::{awaited, behind};
 
 /// The destination: a directory, or a bucket.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl ObjectStore for Objects {
         metadata: &Metadata,
         by: Deadline,
     ) -> Result<Created> {
-        behind!(self, port => port.create(path, bytes, metadata, by).await)
+        awaited!(self, port => port.create(path, bytes, metadata, by))
     }
 
     async fn replace(
@@ -46,7 +46,7 @@ impl ObjectStore for Objects {
         metadata: &Metadata,
         by: Deadline,
     ) -> Result<()> {
-        behind!(self, port => port.replace(path, bytes, metadata, by).await)
+        awaited!(self, port => port.replace(path, bytes, metadata, by))
     }
 
     async fn upload(&self, path: &str, metadata: &Metadata, by: Deadline) -> Result<ObjectUpload> {
@@ -63,25 +63,25 @@ impl ObjectStore for Objects {
         range: ReadRange,
         by: Deadline,
     ) -> Result<Option<ObjectBytes>> {
-        behind!(self, port => port.read(path, range, by).await)
+        awaited!(self, port => port.read(path, range, by))
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, by: Deadline) -> Result<Page> {
-        behind!(self, port => port.list(prefix, after, by).await)
+        awaited!(self, port => port.list(prefix, after, by))
     }
 
     async fn delete(&self, paths: &[ObjectPath], by: Deadline) -> Result<()> {
-        behind!(self, port => port.delete(paths, by).await)
+        awaited!(self, port => port.delete(paths, by))
     }
 }
 
 impl Upload for ObjectUpload {
     async fn write(&mut self, bytes: Bytes, by: Deadline) -> Result<()> {
-        behind!(self, port => port.write(bytes, by).await)
+        awaited!(self, port => port.write(bytes, by))
     }
 
     async fn copy(&mut self, source: &str, range: Range<u64>, by: Deadline) -> Result<Copied> {
-        behind!(self, port => port.copy(source, range, by).await)
+        awaited!(self, port => port.copy(source, range, by))
     }
 
     fn held_bytes(&self) -> usize {
@@ -89,10 +89,10 @@ impl Upload for ObjectUpload {
     }
 
     async fn finish(self, by: Deadline) -> Result<Created> {
-        behind!(self, port => Box::pin(port.finish(by)).await)
+        awaited!(self, port => port.finish(by))
     }
 
     async fn abandon(self, by: Deadline) -> Result<()> {
-        behind!(self, port => port.abandon(by).await)
+        awaited!(self, port => port.abandon(by))
     }
 }

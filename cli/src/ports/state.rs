@@ -5,7 +5,7 @@ use tidegate_core::time::{Deadline, Millis};
 use tidegate_core::words::{PipelineName, RandomId, RunNumber};
 use tidegate_local::DirectoryState;
 
-use super::behind;
+use super::awaited;
 
 /// The state: a directory, or a DynamoDB table.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl StateStore for State {
     type Hold = Hold;
 
     async fn load_head(&self, name: &PipelineName, by: Deadline) -> Result<Option<StoredHead>> {
-        behind!(self, port => port.load_head(name, by).await)
+        awaited!(self, port => port.load_head(name, by))
     }
 
     async fn swap_head(
@@ -32,7 +32,7 @@ impl StateStore for State {
         bytes: Bytes,
         by: Deadline,
     ) -> Result<Swapped> {
-        behind!(self, port => port.swap_head(name, expected, bytes, by).await)
+        awaited!(self, port => port.swap_head(name, expected, bytes, by))
     }
 
     async fn write(
@@ -43,7 +43,7 @@ impl StateStore for State {
         expires: Option<Millis>,
         by: Deadline,
     ) -> Result<Written> {
-        behind!(self, port => port.write(name, document, bytes, expires, by).await)
+        awaited!(self, port => port.write(name, document, bytes, expires, by))
     }
 
     async fn load(
@@ -52,7 +52,7 @@ impl StateStore for State {
         document: Document,
         by: Deadline,
     ) -> Result<Option<Bytes>> {
-        behind!(self, port => port.load(name, document, by).await)
+        awaited!(self, port => port.load(name, document, by))
     }
 
     async fn expire(
@@ -62,7 +62,7 @@ impl StateStore for State {
         at: Millis,
         by: Deadline,
     ) -> Result<()> {
-        behind!(self, port => port.expire(name, document, at, by).await)
+        awaited!(self, port => port.expire(name, document, at, by))
     }
 
     async fn mark(
@@ -74,7 +74,7 @@ impl StateStore for State {
         tasks: u32,
         by: Deadline,
     ) -> Result<()> {
-        behind!(self, port => port.mark(name, run, plan, mark, tasks, by).await)
+        awaited!(self, port => port.mark(name, run, plan, mark, tasks, by))
     }
 
     async fn marks(
@@ -84,14 +84,14 @@ impl StateStore for State {
         plan: RandomId,
         by: Deadline,
     ) -> Result<Marks> {
-        behind!(self, port => port.marks(name, run, plan, by).await)
+        awaited!(self, port => port.marks(name, run, plan, by))
     }
 
     async fn hold(&self, name: &PipelineName, holder: RandomId, by: Deadline) -> Result<Hold> {
         match self {
             Self::Local(port) => port.hold(name, holder, by).await.map(Some),
             #[cfg(feature = "aws")]
-            Self::Aws(port) => port.hold(name, holder, by).await.map(|()| None),
+            Self::Aws(port) => Box::pin(port.hold(name, holder, by)).await.map(|()| None),
         }
     }
 
@@ -101,6 +101,6 @@ impl StateStore for State {
         holder: RandomId,
         by: Deadline,
     ) -> Result<Option<bool>> {
-        behind!(self, port => port.holder_lives(name, holder, by).await)
+        awaited!(self, port => port.holder_lives(name, holder, by))
     }
 }

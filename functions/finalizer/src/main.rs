@@ -25,7 +25,8 @@ async fn main() -> Result<(), Error> {
     let finalizer = Finalizer { environment, clients: Clients::from_environment().await };
     let handle = async |event: LambdaEvent<Value>| {
         let invocation = Invocation::new(event.context.deadline, &SystemClock);
-        let answered = function::answer(finalizer.finalize_all(event.payload, invocation).await);
+        let answered =
+            function::answer(Box::pin(finalizer.finalize_all(event.payload, invocation)).await);
         answered
             .map_err(|failed| Diagnostic { error_type: failed.kind, error_message: failed.message })
     };
