@@ -85,6 +85,8 @@ fn odd(function: &str, expected: &str) -> Error {
 mod tests {
     use serde_json::json;
     use tidegate_core::ErrorKind;
+    use tidegate_core::ports::ObserveRequest;
+    use tidegate_core::spec::TopicSelection;
 
     use super::*;
 
@@ -107,9 +109,14 @@ mod tests {
             panic!("a task");
         };
         assert_eq!((event.run, event.task, event.attempt), (RunNumber(7), 3, 1));
-        let request = json!({"topics": ["t"], "offsets": true, "start_time": null,
-            "end_time": null, "epochs": []});
-        let observe = json!({"observe": {"spec": {}, "request": request}});
+        let request = ObserveRequest {
+            topics: TopicSelection::Names(vec!["t".into()]),
+            offsets: true,
+            start_time: None,
+            end_time: None,
+            epochs: Vec::new(),
+        };
+        let observe = json!({"observe": ObserveEvent { spec: json!({}), request }});
         assert!(matches!(reader_call(observe), Ok(ReaderCall::Observe(_))));
     }
 

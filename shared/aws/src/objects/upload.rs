@@ -198,7 +198,8 @@ impl S3Upload {
             Err(failed) => failed,
         };
         match failed.status {
-            Some(PRECONDITION_FAILED) => {
+            // It may also stand in an answer that begins with 200.
+            status if status == Some(PRECONDITION_FAILED) || failed.is("PreconditionFailed") => {
                 // The upload stays open after that, and its parts cost money.
                 self.drop_parts(id, by).await?;
                 Ok(Created::Stands)

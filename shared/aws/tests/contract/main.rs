@@ -2,6 +2,9 @@
 //! implementation that is not ours.
 
 mod dynamodb;
+mod faults;
+mod local_aws;
 mod lost;
+mod refused;
 mod s3;
 mod servers;

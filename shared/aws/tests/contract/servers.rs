@@ -1,7 +1,5 @@
 //! Servers on free ports of 127.0.0.1, ended with the value that started them.
 
-use std::net::SocketAddr;
-
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
@@ -17,7 +15,7 @@ use tidegate_aws::Clients;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::lost::Losing;
+use crate::faults::{Fault, Faulty};
 use crate::s3::locking::Locking;
 
 pub(crate) const TABLE: &str = "tidegate";
@@ -26,24 +24,27 @@ pub(crate) const BUCKET: &str = "lake";
 /// A server, its clients, and what it keeps.
 pub(crate) struct Server {
     pub(crate) clients: Clients,
-    address: SocketAddr,
+    endpoint: String,
     _serving: JoinSet<()>,
     _folder: Option<TempDir>,
 }
 
-async fn listener() -> (TcpListener, SocketAddr) {
+async fn listener() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
-    (listener, address)
+    (listener, format!("http://{address}"))
 }
 
 impl Server {
-    /// Clients of this server that lose every second answer.
-    pub(crate) fn losing(&self) -> Clients {
-        let config = configuration(self.address);
+    /// Clients of this server over a network with faults.
+    pub(crate) fn over(
+        &self,
+        decide: impl Fn(u64, &str, &str) -> Fault + Send + Sync + 'static,
+    ) -> Clients {
+        let config = configuration(&self.endpoint);
         let http = config.http_client().expect("it has one");
-        let losing = SharedHttpClient::new(Losing::new(http));
-        let config = config.into_builder().http_client(losing).build();
+        let faulty = SharedHttpClient::new(Faulty::new(http, decide));
+        let config = config.into_builder().http_client(faulty).build();
         // What one process may retry is limited, to save a service in trouble from its clients:
         // here it is in trouble all the time.
         let patient = RetryPartition::custom("patient").token_bucket(TokenBucket::unlimited());
@@ -57,23 +58,23 @@ impl Server {
 }
 
 /// A configuration for whatever listens there.
-fn configuration(address: SocketAddr) -> SdkConfig {
+fn configuration(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new("test", "test", None, None, "test");
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new("us-east-1"))
-        .endpoint_url(format!("http://{address}"))
+        .endpoint_url(endpoint)
         .credentials_provider(SharedCredentialsProvider::new(credentials));
     tidegate_aws::with_defaults(config).build()
 }
 
-/// DynamoDB with the table of the design.
-pub(crate) async fn dynamodb() -> Server {
-    let (listener, address) = listener().await;
-    let database = dynoxide::Database::memory().expect("memory");
-    let mut serving = JoinSet::new();
-    serving.spawn(dynoxide::server::serve_on(listener, database));
-    let clients = Clients::new(&configuration(address));
+/// Clients of whatever listens there.
+pub(crate) fn clients(endpoint: &str) -> Clients {
+    Clients::new(&configuration(endpoint))
+}
+
+/// Makes a table of the design.
+pub(crate) async fn create_table(clients: &Clients, table: &str) {
     let key = |name: &str, kind| {
         KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("whole")
     };
@@ -81,30 +82,45 @@ pub(crate) async fn dynamodb() -> Server {
         let text = AttributeDefinition::builder().attribute_name(name);
         text.attribute_type(ScalarAttributeType::S).build().expect("whole")
     };
-    let table = clients
+    let create = clients
         .dynamodb
         .create_table()
-        .table_name(TABLE)
+        .table_name(table)
         .key_schema(key("pipeline", KeyType::Hash))
         .key_schema(key("item", KeyType::Range))
         .attribute_definitions(text("pipeline"))
         .attribute_definitions(text("item"))
         .billing_mode(BillingMode::PayPerRequest);
-    table.send().await.expect("a table");
-    Server { clients, address, _serving: serving, _folder: None }
+    create.send().await.expect("a table");
+}
+
+/// Makes a bucket.
+pub(crate) async fn create_bucket(clients: &Clients, bucket: &str) {
+    clients.s3.create_bucket().bucket(bucket).send().await.expect("a bucket");
+}
+
+/// DynamoDB with the table of the design.
+pub(crate) async fn dynamodb() -> Server {
+    let (listener, endpoint) = listener().await;
+    let database = dynoxide::Database::memory().expect("memory");
+    let mut serving = JoinSet::new();
+    serving.spawn(dynoxide::server::serve_on(listener, database));
+    let clients = clients(&endpoint);
+    create_table(&clients, TABLE).await;
+    Server { clients, endpoint, _serving: serving, _folder: None }
 }
 
 /// S3 with one bucket.
 pub(crate) async fn s3() -> Server {
-    let (listener, address) = listener().await;
+    let (listener, endpoint) = listener().await;
     let folder = tempfile::tempdir().expect("a folder");
     let mut builder = S3ServiceBuilder::new(Locking::new(folder.path()));
     builder.set_auth(s3s::auth::SimpleAuth::from_single("test", "test"));
     let mut serving = JoinSet::new();
     serving.spawn(serve(listener, builder.build()));
-    let clients = Clients::new(&configuration(address));
-    clients.s3.create_bucket().bucket(BUCKET).send().await.expect("a bucket");
-    Server { clients, address, _serving: serving, _folder: Some(folder) }
+    let clients = clients(&endpoint);
+    create_bucket(&clients, BUCKET).await;
+    Server { clients, endpoint, _serving: serving, _folder: Some(folder) }
 }
 
 async fn serve(listener: TcpListener, service: S3Service) {

@@ -24,7 +24,8 @@ pub(crate) fn within(millis: u64) -> Deadline {
 /// Waits that suit a broker in the same process.
 pub(crate) fn options() -> KafkaOptions {
     KafkaOptions {
-        connect_timeout: Duration::from_millis(1_000),
+        // Nothing here is slow to connect but a machine that has much else to do.
+        connect_timeout: Duration::from_secs(10),
         request_timeout: Duration::from_millis(1_000),
         retry_for: Duration::from_millis(1_500),
         observe_retry_for: Duration::from_millis(400),

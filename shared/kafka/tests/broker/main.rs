@@ -12,4 +12,5 @@ mod hazards;
 mod lab;
 mod mutations;
 mod observe;
+mod role;
 mod silence;
