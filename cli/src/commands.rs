@@ -2,7 +2,7 @@
 
 mod abort;
 mod demo;
-mod look;
+pub(crate) mod look;
 mod pause;
 mod plan;
 mod reset;

@@ -96,7 +96,8 @@ where
     let planner = ports.planner(holder, &invoker);
     let event = PlannerEvent { spec: spec.to_json(), mode: PlannerMode::Tick, chain: 0 };
     let ticked = Box::pin(tick(&planner, &event, ports.deadline())).await?;
-    let TickReport { outcome, lag, left_out, .. } = ticked;
+    let TickReport { outcome, lag, left_out, troubles, open_since: _ } = ticked;
+    troubles.iter().for_each(|trouble| tracing::warn!("{trouble}"));
     let committed = match outcome {
         TickOutcome::Idle
         | TickOutcome::Busy { .. }

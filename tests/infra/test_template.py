@@ -124,7 +124,7 @@ def test_the_stream_starts_the_finalizer_when_a_run_is_read():
         "dynamodb": {"NewImage": {"complete": {"BOOL": [True]}}}
     }
     assert (mapping["BatchSize"], mapping["BisectBatchOnFunctionError"]) == (1, False)
-    assert (mapping["MaximumRetryAttempts"], mapping["ParallelizationFactor"]) == (2, 10)
+    assert (mapping["MaximumRetryAttempts"], mapping["ParallelizationFactor"]) == (0, 10)
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == "<FailureQueue.Arn>"
 
 

@@ -1,14 +1,13 @@
 //! With AWS: each of state, destination and secrets may be there, or here.
 
 use tidegate_aws::{Clients, DynamoState, RemoteLog, S3Objects, secrets};
-use tidegate_core::ports::Clock;
 use tidegate_core::spec::{Destination, Spec};
-use tidegate_core::time::Deadline;
 use tidegate_core::use_cases::load_head;
 use tidegate_kafka::KafkaSource;
-use tidegate_local::{DirectoryObjects, DirectoryState, SystemClock};
+use tidegate_local::{DirectoryObjects, DirectoryState};
 
-use super::{Deployment, LOOK_PATIENCE, Place, Purpose, options};
+use super::{Deployment, Place, Purpose, options};
+use crate::commands::look;
 use crate::exit::Failure;
 use crate::ports::{Log, Objects, State};
 
@@ -30,9 +29,13 @@ impl Deployment {
                 Objects::Aws(S3Objects::new(&clients, bucket, prefix))
             }
         };
-        let log = match (purpose, observer(&state, &spec).await?) {
-            (Purpose::Look, Some(reader)) => Log::Aws(RemoteLog::new(&clients, reader, &spec)),
-            _ => Log::Local(KafkaSource::with_secrets(
+        let reader = match purpose {
+            Purpose::Look => observer(&state, &spec).await?,
+            Purpose::Read => None,
+        };
+        let log = match reader {
+            Some(reader) => Log::Aws(RemoteLog::new(&clients, reader, &spec)),
+            None => Log::Local(KafkaSource::with_secrets(
                 &spec.kafka,
                 options(purpose),
                 secrets(&clients),
@@ -45,7 +48,7 @@ impl Deployment {
 /// The function that observes Kafka for whoever is outside its network, if there is one.
 async fn observer(state: &State, spec: &Spec) -> Result<Option<String>, Failure> {
     let State::Aws(table) = state else { return Ok(None) };
-    let by = Deadline(SystemClock.now().after(LOOK_PATIENCE));
+    let by = look::deadline();
     let head = load_head(table, &spec.pipeline, by).await?;
     Ok(head.and_then(|loaded| loaded.head.observer))
 }

@@ -72,11 +72,11 @@ where
             }
             Ok(FinalizeOutcome::Stale | FinalizeOutcome::Busy) => return Ok(None),
             Ok(FinalizeOutcome::Incomplete { missing }) => return Err(incomplete(run, missing)),
-            Err(error) => match sort(invoker.take()).1 {
-                // It ran out of time, published something, and asked to go on.
+            Ok(FinalizeOutcome::GoesOn { .. }) => match sort(invoker.take()).1 {
                 Some(again) => event = again,
-                None => return Err(error),
+                None => return Ok(None),
             },
+            Err(error) => return Err(error),
         }
     }
 }

@@ -10,7 +10,8 @@ use tidegate_core::ports::{Clock, FinalizerEvent};
 use tidegate_core::use_cases::{FinalizeOutcome, FinalizerPorts, finalize, load_head};
 use tidegate_local::SystemClock;
 use tidegate_parquet::ParquetJoiner;
-use tracing::Instrument;
+use tracing::Span;
+use tracing::field::Empty;
 
 /// What outlives an invocation.
 struct Finalizer {
@@ -25,9 +26,9 @@ async fn main() -> Result<(), Error> {
     let finalizer = Finalizer { environment, clients: Clients::from_environment().await };
     let handle = async |event: LambdaEvent<Value>| {
         let invocation = Invocation::new(event.context.deadline, &SystemClock);
-        let answered =
-            function::answer(Box::pin(finalizer.finalize_all(event.payload, invocation)).await);
-        answered
+        let span = tracing::info_span!("finalize", pipeline = Empty, run = Empty);
+        function::answer(span, Box::pin(finalizer.finalize_all(event.payload, invocation)))
+            .await
             .map_err(|failed| Diagnostic { error_type: failed.kind, error_message: failed.message })
     };
     lambda_runtime::run(service_fn(handle)).await
@@ -38,9 +39,9 @@ impl Finalizer {
     async fn finalize_all(&self, event: Value, invocation: Invocation) -> Result<Value> {
         let (mut outcomes, mut failed) = (Vec::new(), None);
         for event in events::finalizer_events(event)? {
-            let (pipeline, run) = (&event.pipeline, event.run);
-            let span = tracing::info_span!("finalize", %pipeline, %run);
-            match self.finalize(&event, invocation).instrument(span).await {
+            let span = Span::current();
+            span.record("pipeline", event.pipeline.as_str()).record("run", event.run.0);
+            match self.finalize(&event, invocation).await {
                 Ok(outcome) => outcomes.push(outcome),
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -74,6 +75,7 @@ impl Finalizer {
             FinalizeOutcome::Stale => json!("stale"),
             FinalizeOutcome::Busy => json!("busy"),
             FinalizeOutcome::Incomplete { missing } => json!({ "incomplete": missing }),
+            FinalizeOutcome::GoesOn { files } => json!({ "goes_on": files }),
         })
     }
 }

@@ -10,7 +10,8 @@ use tidegate_core::spec::Spec;
 use tidegate_core::use_cases::{PlannerPorts, tick};
 use tidegate_core::{Error as Failure, Result};
 use tidegate_local::SystemClock;
-use tracing::Instrument;
+use tracing::Span;
+use tracing::field::Empty;
 
 /// What outlives an invocation.
 struct Planner {
@@ -28,8 +29,9 @@ async fn main() -> Result<(), Error> {
     let planner = Planner { environment, clients: Clients::from_environment().await, reader };
     let handle = async |event: LambdaEvent<Value>| {
         let invocation = Invocation::new(event.context.deadline, &SystemClock);
-        let answered = function::answer(planner.plan(event.payload, invocation).await);
-        answered
+        let span = tracing::info_span!("tick", pipeline = Empty, chain = Empty);
+        function::answer(span, Box::pin(planner.plan(event.payload, invocation)))
+            .await
             .map_err(|failed| Diagnostic { error_type: failed.kind, error_message: failed.message })
     };
     lambda_runtime::run(service_fn(handle)).await
@@ -39,6 +41,8 @@ impl Planner {
     async fn plan(&self, event: Value, invocation: Invocation) -> Result<Value> {
         let event = events::planner_event(event)?;
         let spec = Spec::from_value(&event.spec)?;
+        let span = Span::current();
+        span.record("pipeline", spec.pipeline.as_str()).record("chain", event.chain);
         let ports = PlannerPorts {
             state: &DynamoState::new(&self.clients, &self.environment.table),
             log: &RemoteLog::new(&self.clients, &self.reader, &spec),
@@ -48,11 +52,11 @@ impl Planner {
             observer: Some(&self.reader),
             settings: self.environment.settings(invocation.remaining),
         };
-        let span = tracing::info_span!("tick", pipeline = %spec.pipeline, chain = event.chain);
-        let report = Box::pin(tick(&ports, &event, invocation.deadline)).instrument(span).await?;
-        for left_out in &report.left_out {
-            tracing::debug!(?left_out, "takes no part");
-        }
+        let report = Box::pin(tick(&ports, &event, invocation.deadline)).await?;
+        report
+            .troubles
+            .iter()
+            .for_each(|trouble| tracing::warn!(kind = %trouble.kind, "{trouble}"));
         function::print(&metrics::of_tick(&spec, &report, SystemClock.now()));
         Ok(json!({ "outcome": format!("{:?}", report.outcome) }))
     }

@@ -13,7 +13,8 @@ use tidegate_core::ports::LogSource;
 use tidegate_core::spec::Spec;
 use tidegate_core::{Error as Failure, Result};
 use tidegate_local::SystemClock;
-use tracing::Instrument;
+use tracing::Span;
+use tracing::field::Empty;
 
 use crate::kafka::Sources;
 
@@ -32,8 +33,10 @@ async fn main() -> Result<(), Error> {
     let reader = Reader { environment, sources: Sources::new(&clients), clients };
     let handle = async |event: LambdaEvent<Value>| {
         let invocation = Invocation::new(event.context.deadline, &SystemClock);
-        let answered = function::answer(reader.answer(event.payload, invocation).await);
-        answered
+        let (pipeline, run, task, attempt) = (Empty, Empty, Empty, Empty);
+        let span = tracing::info_span!("read", pipeline, run, task, attempt);
+        function::answer(span, Box::pin(reader.answer(event.payload, invocation)))
+            .await
             .map_err(|failed| Diagnostic { error_type: failed.kind, error_message: failed.message })
     };
     lambda_runtime::run(service_fn(handle)).await
@@ -44,10 +47,12 @@ impl Reader {
         match events::reader_call(event)? {
             ReaderCall::Observe(event) => self.observe(&event, invocation).await,
             ReaderCall::Task(event) => {
-                let (pipeline, run) = (&event.pipeline, event.run);
-                let (task, attempt) = (event.task, event.attempt);
-                let span = tracing::info_span!("read", %pipeline, %run, task, attempt);
-                let outcome = self.read(&event, invocation).instrument(span).await?;
+                Span::current()
+                    .record("pipeline", event.pipeline.as_str())
+                    .record("run", event.run.0)
+                    .record("task", event.task)
+                    .record("attempt", event.attempt);
+                let outcome = self.read(&event, invocation).await?;
                 Ok(json!({ "outcome": outcome }))
             }
         }
@@ -55,12 +60,12 @@ impl Reader {
 
     async fn observe(&self, event: &ObserveEvent, invocation: Invocation) -> Result<Value> {
         let spec = Spec::from_value(&event.spec)?;
-        let span = tracing::info_span!("observe", pipeline = %spec.pipeline);
+        Span::current().record("pipeline", spec.pipeline.as_str());
         let seen = async {
             let log = self.sources.of(&spec)?;
             Box::pin(log.observe(&event.request, invocation.deadline)).await
         };
-        let seen = seen.instrument(span).await;
+        let seen = seen.await;
         serde_json::to_value(ObserveAnswer::of(&seen))
             .map_err(|error| Failure::corrupt("the answer is no JSON").with_source(error))
     }

@@ -4,7 +4,6 @@ use std::future::Future;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tidegate_core::error::{Error, ErrorKind, Result};
 use tidegate_core::time::Deadline;
@@ -66,8 +65,8 @@ where
     let kind = kind(&code, status);
     let message = match service.and_then(ProvideErrorMetadata::message) {
         Some(said) => format!("{code}: {said}"),
-        // Names no header and no body: these could hold what is signed.
-        None => DisplayErrorContext(&error).to_string(),
+        // Not as debug text, which has headers and bodies: these hold what is signed, or secret.
+        None => chain(&error),
     };
     let what = Error::new(kind, format!("{message}{}", advice(kind))).while_doing(doing);
     let service = match error {
@@ -77,6 +76,12 @@ where
     Failed { service, status, code, error: what }
 }
 
+/// An error with all that lies beneath it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |cause| cause.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// What an error's code and status mean to core. Throttling and failures of the service were
 /// retried by the SDK before they come here.
 fn kind(code: &str, status: Option<u16>) -> ErrorKind {
@@ -84,13 +89,16 @@ fn kind(code: &str, status: Option<u16>) -> ErrorKind {
         "ResourceNotFoundException"
         | "NoSuchBucket"
         | "PermanentRedirect"
+        | "RequestTooLargeException"
         | "AuthorizationHeaderMalformed" => ErrorKind::Config,
         "ValidationException" | "InvalidRequest" | "InvalidArgument" | "MalformedXML" => {
             ErrorKind::Corrupt
         }
-        "UnrecognizedClientException" | "InvalidSignatureException" | "ExpiredTokenException" => {
-            ErrorKind::Denied
-        }
+        "UnrecognizedClientException"
+        | "InvalidSignatureException"
+        | "ExpiredTokenException"
+        | "ExpiredToken"
+        | "InvalidToken" => ErrorKind::Denied,
         _ if code.starts_with("AccessDenied") => ErrorKind::Denied,
         _ if matches!(status, Some(401 | 403)) => ErrorKind::Denied,
         _ => ErrorKind::Unavailable,
@@ -121,6 +129,8 @@ mod tests {
             ("AccessDenied", Some(403), ErrorKind::Denied),
             ("AccessDeniedException", Some(400), ErrorKind::Denied),
             ("InvalidAccessKeyId", Some(403), ErrorKind::Denied),
+            ("ExpiredToken", Some(400), ErrorKind::Denied),
+            ("RequestTooLargeException", Some(413), ErrorKind::Config),
             ("ResourceNotFoundException", Some(400), ErrorKind::Config),
             ("NoSuchBucket", Some(404), ErrorKind::Config),
             ("ValidationException", Some(400), ErrorKind::Corrupt),

@@ -7,6 +7,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 #[cfg(feature = "kafka")]
 use aws_sdk_s3::config::SharedCredentialsProvider;
+use aws_sdk_s3::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -18,13 +19,14 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// How long one try may take: the slowest is a part of 8 MiB out of a VPC that is held to its
 /// base rate of some 75 MB/s, shared by a few.
 const ATTEMPT: Duration = Duration::from_secs(30);
-/// How long a function may take to answer: the longest that Lambda lets one run. A second try
-/// while the first is at work would only do it twice.
-const ANSWER: Duration = Duration::from_secs(15 * 60);
-/// Tries of a call, the first included. What ends them is the deadline of the port call, long
-/// before.
-const ATTEMPTS: u32 = 12;
-
+/// The same for an item of the table: what takes longer comes from a connection that died.
+const ITEM: Duration = Duration::from_secs(5);
+/// The same for what S3 does by itself (a part copied inside, an upload completed), and for a
+/// function that is waited for. A second try while the first is at work would do it twice; what
+/// ends it is the deadline of the port call.
+pub(crate) const PATIENT: Duration = Duration::from_secs(15 * 60);
+/// Tries of a call, the first included: some 40 seconds, or up to the deadline of the port call.
+const ATTEMPTS: u32 = 20;
 /// How long to wait before the second try, about; twice as long before each further one…
 const BACKOFF: Duration = Duration::from_millis(100);
 /// …up to this.
@@ -35,12 +37,14 @@ fn http() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().tls_provider(ring).build_https()
 }
 
-fn timeouts_of(attempt: Duration) -> TimeoutConfig {
+pub(crate) fn timeouts_of(attempt: Duration) -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(attempt).build()
 }
 
-fn timeouts() -> TimeoutConfig {
-    timeouts_of(ATTEMPT)
+/// What one process may retry is not limited: the deadline of each port call is what limits it, and
+/// a quota that is used up would make all that follows fail at its first fault.
+fn quota() -> RetryPartition {
+    RetryPartition::custom("tidegate").token_bucket(TokenBucket::unlimited()).build()
 }
 
 fn retries() -> RetryConfig {
@@ -54,7 +58,11 @@ fn retries() -> RetryConfig {
 /// endpoint and credentials at hand.
 pub fn with_defaults(config: Builder) -> Builder {
     let sleep = SharedAsyncSleep::new(TokioSleep::new());
-    config.http_client(http()).timeout_config(timeouts()).retry_config(retries()).sleep_impl(sleep)
+    config
+        .http_client(http())
+        .timeout_config(timeouts_of(ATTEMPT))
+        .retry_config(retries())
+        .sleep_impl(sleep)
 }
 
 /// The clients of one process. Cheap to clone: connections are shared.
@@ -82,7 +90,7 @@ impl Clients {
     /// every AWS tool finds them (environment, profile, role of the function or the machine).
     pub async fn from_environment() -> Self {
         let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http());
-        let config = config.timeout_config(timeouts()).retry_config(retries());
+        let config = config.timeout_config(timeouts_of(ATTEMPT)).retry_config(retries());
         Self::new(&config.load().await)
     }
 
@@ -91,12 +99,15 @@ impl Clients {
         // A custom endpoint (a local AWS) knows no bucket by its host name.
         let s3 = aws_sdk_s3::config::Builder::from(config)
             .force_path_style(config.endpoint_url().is_some())
+            .retry_partition(quota())
             .build();
-        let lambda = aws_sdk_lambda::config::Builder::from(config)
-            .timeout_config(timeouts_of(ANSWER))
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(config)
+            .timeout_config(timeouts_of(ITEM))
+            .retry_partition(quota())
             .build();
+        let lambda = aws_sdk_lambda::config::Builder::from(config).retry_partition(quota()).build();
         Self {
-            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
             s3: aws_sdk_s3::Client::from_conf(s3),
             lambda: aws_sdk_lambda::Client::from_conf(lambda),
             #[cfg(feature = "kafka")]

@@ -1,5 +1,6 @@
 //! What the three functions have in common: an invocation's time, its answer, its metrics.
 
+use std::future::Future;
 use std::io::Write;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use serde_json::Value;
 use tidegate_core::Result;
 use tidegate_core::ports::Clock;
 use tidegate_core::time::{Deadline, Millis};
+use tracing::{Instrument, Span};
 
 /// What is kept of an invocation's time for its answer.
 const ANSWERING: Duration = Duration::from_millis(500);
@@ -39,21 +41,30 @@ pub struct Failed {
     pub message: String,
 }
 
-/// The answer of an invocation. An error is logged with all that lies beneath it.
+/// The answer of an invocation, whose work is done in `span`. There an error is logged, with all
+/// that lies beneath it, so that its line has the span's fields.
 ///
 /// # Errors
 /// The same, for the runtime.
-pub fn answer(result: Result<Value>) -> Result<Value, Failed> {
-    result.map_err(|error| {
-        let mut beneath = std::error::Error::source(&error);
-        let mut causes = Vec::new();
-        while let Some(cause) = beneath {
-            causes.push(cause.to_string());
-            beneath = cause.source();
-        }
-        tracing::error!(kind = %error.kind(), causes = causes.join(": "), "{error}");
-        Failed { kind: error.kind().to_string(), message: error.to_string() }
-    })
+pub async fn answer(
+    span: Span,
+    work: impl Future<Output = Result<Value>>,
+) -> Result<Value, Failed> {
+    async {
+        work.await.map_err(|error| {
+            let causes = causes(&error);
+            tracing::error!(kind = %error.kind(), causes, "{error}");
+            Failed { kind: error.kind().to_string(), message: error.to_string() }
+        })
+    }
+    .instrument(span)
+    .await
+}
+
+/// What lies beneath an error, the nearest first.
+fn causes(error: &dyn std::error::Error) -> String {
+    let beneath = std::iter::successors(error.source(), |cause| cause.source());
+    beneath.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Writes lines of metrics to the log, each whole. A log that cannot be written to is nobody's
@@ -72,9 +83,10 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn an_error_says_its_kind_and_what_happened() {
-        let failed = answer(Err(tidegate_core::Error::denied("put output: 403"))).expect_err("it");
+    #[tokio::test]
+    async fn an_error_says_its_kind_and_what_happened() {
+        let work = async { Err(tidegate_core::Error::denied("put output: 403")) };
+        let failed = answer(Span::none(), work).await.expect_err("it");
         assert_eq!((failed.kind.as_str(), failed.message.as_str()), ("denied", "put output: 403"));
     }
 

@@ -1,6 +1,7 @@
 //! Observing Kafka through the reader: it alone reaches the brokers.
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::config::Builder;
 use aws_sdk_lambda::primitives::Blob;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,7 +16,7 @@ use tidegate_core::words::Isolation;
 use tidegate_core::{Error, Result};
 
 use crate::call::within;
-use crate::clients::Clients;
+use crate::clients::{Clients, PATIENT, timeouts_of};
 
 /// zstd's default level: the answer for 20,000 partitions is made in milliseconds.
 const LEVEL: i32 = 3;
@@ -126,6 +127,8 @@ impl LogSource for RemoteLog {
         let function = &self.function;
         let invoke = self.client.invoke().function_name(function).payload(Blob::new(payload));
         let doing = format!("ask the reader {function}");
+        let patient = Builder::new().timeout_config(timeouts_of(PATIENT));
+        let invoke = invoke.customize().config_override(patient);
         let answered = within(by, &doing, invoke.send()).await?;
         let payload = answered.payload.map(Blob::into_inner).unwrap_or_default();
         if let Some(failure) = answered.function_error {

@@ -48,6 +48,7 @@ fn tick() -> TickReport {
         lag: Some(LagReport { total, entries, ends }),
         open_since: None,
         left_out: Vec::new(),
+        troubles: Vec::new(),
     }
 }
 
@@ -104,7 +105,7 @@ fn topics_have_lines_of_their_own_only_if_asked_for() {
 fn a_tick_that_saw_nothing_still_tells_how_long_a_run_is_open() {
     let since = Some(Millis(NOW.0 - 90_000));
     let outcome = TickOutcome::Busy { run: RunNumber(7) };
-    let report = TickReport { outcome, lag: None, open_since: since, left_out: Vec::new() };
+    let report = TickReport { outcome, lag: None, open_since: since, ..tick() };
     let lines = of_tick(&spec(true), &report, NOW);
     assert_eq!(lines.len(), 1);
     assert_eq!(metrics(&lines[0]).1, named(&[("OpenRunSeconds", 90)]));

@@ -3,16 +3,18 @@
 use std::fmt;
 use std::ops::Range;
 
+use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
 use tidegate_core::ports::{Copied, Created, Metadata, Upload};
 use tidegate_core::time::Deadline;
-use tidegate_core::{Error, Result};
-use tokio::task::JoinSet;
+use tidegate_core::{Error, ErrorKind, Result};
+use tokio::task::{JoinError, JoinSet};
 
 use super::{CONFLICT, Head, NOT_FOUND, PRECONDITION_FAILED, S3Objects};
 use crate::call::within;
+use crate::clients::{PATIENT, timeouts_of};
 
 /// Bytes of a part: requests cost more than memory up to here.
 const PART_BYTES: usize = 8 << 20;
@@ -121,12 +123,14 @@ impl S3Upload {
     /// Waits for one of the parts that are on their way.
     async fn take_sent(&mut self) -> Result<()> {
         match self.sending.join_next().await {
-            None => {}
-            Some(Ok(part)) => self.parts.push(part?),
-            Some(Err(gone)) => {
-                return Err(Error::unavailable(format!("sending a part was cut off: {gone}")));
-            }
+            None => Ok(()),
+            Some(sent) => self.take(sent),
         }
+    }
+
+    fn take(&mut self, sent: Result<Result<CompletedPart>, JoinError>) -> Result<()> {
+        let cut_off = |gone| Error::unavailable(format!("sending a part was cut off: {gone}"));
+        self.parts.push(sent.map_err(cut_off)??);
         Ok(())
     }
 
@@ -164,6 +168,7 @@ impl S3Upload {
             .copy_source_range(format!("bytes={}-{}", range.start, range.end - 1))
             .set_copy_source_if_match(head.etag.clone());
         let doing = format!("{} from {key}", self.objects.doing("copy into", &self.key));
+        let copy = copy.customize().config_override(patient());
         let copied = match within(by, &doing, copy.send()).await {
             Ok(copied) => copied,
             Err(failed) if failed.status == Some(NOT_FOUND) && !failed.is("NoSuchUpload") => {
@@ -193,27 +198,33 @@ impl S3Upload {
             .if_none_match("*")
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build());
         let doing = self.objects.doing("complete", &self.key);
+        let complete = complete.customize().config_override(patient());
         let failed = match within(by, &doing, complete.send()).await {
             Ok(_) => return Ok(Created::Ours),
             Err(failed) => failed,
         };
-        match failed.status {
-            // It may also stand in an answer that begins with 200.
-            status if status == Some(PRECONDITION_FAILED) || failed.is("PreconditionFailed") => {
-                // The upload stays open after that, and its parts cost money.
-                self.drop_parts(id, by).await?;
-                Ok(Created::Stands)
-            }
-            Some(CONFLICT) => {
-                self.drop_parts(id, by).await?;
+        let is = |status, code| failed.status == Some(status) || failed.is(code);
+        // Both may also stand in an answer that begins with 200.
+        if is(PRECONDITION_FAILED, "PreconditionFailed") {
+            // The upload stays open after that, and its parts cost money. If they cannot be
+            // removed now, the bucket's lifecycle does it.
+            let _ = self.drop_parts(id, by).await;
+            return Ok(Created::Stands);
+        }
+        let conflict = is(CONFLICT, "ConditionalRequestConflict");
+        if !conflict && !failed.is("NoSuchUpload") {
+            return Err(failed.error);
+        }
+        // An upload that is gone was completed by a try whose answer was lost; one that is in
+        // conflict may be: what stands, tells. A reader may not look at its own file, which has a
+        // name that nobody else has, and is looked at before it counts.
+        match self.objects.head(&self.key, by).await {
+            Ok(Some(_)) => Ok(Created::Stands),
+            Err(denied) if denied.kind() == ErrorKind::Denied && !conflict => Ok(Created::Stands),
+            Ok(None) | Err(_) => {
+                let _ = self.drop_parts(id, by).await;
                 Err(failed.error)
             }
-            // The answer to a try that succeeded was lost: what stands, tells.
-            Some(NOT_FOUND) if failed.is("NoSuchUpload") => {
-                let standing = self.objects.head(&self.key, by).await?;
-                standing.map(|_| Created::Stands).ok_or(failed.error)
-            }
-            _ => Err(failed.error),
         }
     }
 
@@ -235,6 +246,9 @@ impl S3Upload {
 
 impl Upload for S3Upload {
     async fn write(&mut self, bytes: Bytes, by: Deadline) -> Result<()> {
+        while let Some(sent) = self.sending.try_join_next() {
+            self.take(sent)?;
+        }
         self.buffer.extend_from_slice(&bytes);
         while self.buffer.len() >= PART_BYTES + KEPT_BYTES {
             let part = self.buffer.split_to(PART_BYTES).freeze();
@@ -289,6 +303,11 @@ impl Upload for S3Upload {
             None => Ok(()),
         }
     }
+}
+
+/// Waits for what S3 does by itself.
+fn patient() -> Builder {
+    Builder::new().timeout_config(timeouts_of(PATIENT))
 }
 
 /// A range in pieces of one size, as few as there can be.

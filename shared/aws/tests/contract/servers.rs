@@ -1,7 +1,6 @@
 //! Servers on free ports of 127.0.0.1, ended with the value that started them.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
@@ -45,15 +44,7 @@ impl Server {
         let http = config.http_client().expect("it has one");
         let faulty = SharedHttpClient::new(Faulty::new(http, decide));
         let config = config.into_builder().http_client(faulty).build();
-        // What one process may retry is limited, to save a service in trouble from its clients:
-        // here it is in trouble all the time.
-        let patient = RetryPartition::custom("patient").token_bucket(TokenBucket::unlimited());
-        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&config)
-            .retry_partition(patient.build())
-            .build();
-        let mut clients = Clients::new(&config);
-        clients.dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb);
-        clients
+        Clients::new(&config)
     }
 }
 

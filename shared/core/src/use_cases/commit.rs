@@ -83,14 +83,16 @@ pub(super) async fn go_on<S: StateStore, O, J, I: Invoker, C: Clock>(
     let pipeline = &work.plan.pipeline;
     let chain = work.open.chain + 1;
     let catches_up = Spec::from_value(spec)?.catch_up;
+    let mut started = Ok(());
     if catches_up && done.backlog && done.moved > 0 && chain < CHAIN_MAX {
         let event = PlannerEvent { spec: spec.clone(), mode: PlannerMode::Tick, chain };
-        ports.invoker.start_planner(&event, deadline).await?;
+        started = ports.invoker.start_planner(&event, deadline).await;
     }
-    let Some(base) = &work.plan.base else { return Ok(()) };
+    let Some(base) = &work.plan.base else { return started };
     let at = ports.clock.now().after(ports.settings.document_expiry);
     let document = Document::Checkpoint(base.run, base.plan);
-    ports.state.expire(pipeline, document, at, deadline).await
+    // No later run does it: that the planner could not be started must not keep it from being done.
+    started.and(ports.state.expire(pipeline, document, at, deadline).await)
 }
 
 /// Deletes what is staged for this run and all before it. What belongs to a run that did not

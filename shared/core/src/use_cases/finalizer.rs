@@ -55,6 +55,11 @@ pub enum FinalizeOutcome {
         /// How many.
         missing: usize,
     },
+    /// Its time was up when it had published some of the files: another was started, to go on.
+    GoesOn {
+        /// How many it published.
+        files: u64,
+    },
 }
 
 /// A run that this finalizer committed.
@@ -144,9 +149,16 @@ where
         Err(error) => {
             // The lease only saves money: that giving it back fails costs a wait.
             let _ = give_back(ports, event, deadline).await;
-            let published = work.published.load(Ordering::Relaxed);
-            if error.kind() == ErrorKind::OutOfTime && published > 0 {
+            let files = work.published.load(Ordering::Relaxed);
+            // A port that was cut off by the deadline may say that its peer did not answer.
+            let late = match error.kind() {
+                ErrorKind::OutOfTime => true,
+                ErrorKind::Unavailable => ports.clock.now() >= work_by.0,
+                _ => false,
+            };
+            if late && files > 0 {
                 ports.invoker.start_finalizer(event, deadline).await?;
+                return Ok(FinalizeOutcome::GoesOn { files });
             }
             Err(error.while_doing(verb()))
         }
@@ -286,9 +298,9 @@ where
     let committed = commit(ports, work, &named, reference.as_ref(), deadline).await?;
     let Some(spec) = committed else { return Ok(FinalizeOutcome::Stale) };
     let mut tidied = go_on(ports, work, &done, &spec, deadline).await;
-    if reference.is_some() && tidied.is_ok() {
+    if reference.is_some() {
         let (pipeline, run) = (&work.plan.pipeline, work.plan.run);
-        tidied = delete_staged(ports.objects, pipeline, run, deadline).await;
+        tidied = tidied.and(delete_staged(ports.objects, pipeline, run, deadline).await);
     }
     done.untidy = tidied.err().map(|error| error.to_string());
     Ok(FinalizeOutcome::Committed(Box::new(done)))

@@ -1,7 +1,7 @@
 //! *Plan a run*: one tick of the schedule.
 
 use bytes::Bytes;
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 
 use super::observing::{LagReport, new_run, nothing_seen, observe, observe_lag};
 use super::roll_forward::{self, Rolled};
@@ -11,7 +11,7 @@ use crate::documents::{self, FORMAT, Head, Lease, LeftOut, OpenRun, Plan};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::planning::{self, PlannedRun};
 use crate::ports::{
-    Clock, Document, FinalizerEvent, Invoker, LogSource, Mark, PlannerEvent, PlannerMode,
+    Cause, Clock, Document, FinalizerEvent, Invoker, LogSource, Mark, PlannerEvent, PlannerMode,
     ReaderEvent, StateStore, Written,
 };
 use crate::spec::Spec;
@@ -88,6 +88,8 @@ pub struct TickReport {
     pub open_since: Option<Millis>,
     /// Topics and partitions that take no part, and why.
     pub left_out: Vec<LeftOut>,
+    /// What failed, though the tick went on: the next one tries it again.
+    pub troubles: Vec<Cause>,
 }
 
 /// One tick: rolls the open run forward, or opens one.
@@ -124,8 +126,12 @@ async fn tick_once<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
         let Some(rolled) = roll_forward::roll_forward(ports, loaded, open, deadline).await? else {
             return Ok(None);
         };
+        let mut troubles = Vec::new();
         let lag = match event.mode {
-            PlannerMode::Tick => observe_lag(ports, spec, Some(&loaded.head), deadline).await.ok(),
+            PlannerMode::Tick => {
+                let seen = observe_lag(ports, spec, Some(&loaded.head), deadline).await;
+                seen.map_err(|error| troubles.push(Cause::from(&error))).ok()
+            }
             PlannerMode::RollForward => None,
         };
         let outcome = match rolled {
@@ -136,12 +142,14 @@ async fn tick_once<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
             }
         };
         let open_since = Some(open.opened_at);
-        return Ok(Some(TickReport { outcome, lag, open_since, left_out: Vec::new() }));
+        let left_out = Vec::new();
+        return Ok(Some(TickReport { outcome, lag, open_since, left_out, troubles }));
     }
     if event.mode == PlannerMode::RollForward {
         let outcome = TickOutcome::Idle;
-        let left_out = Vec::new();
-        return Ok(Some(TickReport { outcome, lag: None, open_since: None, left_out }));
+        let (lag, open_since) = (None, None);
+        let (left_out, troubles) = (Vec::new(), Vec::new());
+        return Ok(Some(TickReport { outcome, lag, open_since, left_out, troubles }));
     }
     open_run(ports, spec, loaded, event.chain, deadline).await
 }
@@ -187,23 +195,26 @@ async fn open_run<S: StateStore, L: LogSource, I: Invoker, C: Clock>(
     let entries = checkpoint.with(&planned.plan.entries);
     let lag = Some(LagReport::new(entries, planned.plan.ends.clone(), new.now));
     let left_out = planned.plan.left_out.clone();
-    let report = |outcome| Ok(Some(TickReport { outcome, lag, open_since: None, left_out }));
+    let open_since = None;
+    let report =
+        |outcome, troubles| Ok(Some(TickReport { outcome, lag, open_since, left_out, troubles }));
     if head.as_ref().is_some_and(|head| head.paused) {
-        return report(TickOutcome::Paused);
+        return report(TickOutcome::Paused, Vec::new());
     }
     if let Some(error) = nothing_seen(&seen) {
         return Err(error);
     }
     if planned.is_idle() {
-        return report(TickOutcome::Idle);
+        return report(TickOutcome::Idle, Vec::new());
     }
     let (run, plan, tasks) = (new.run, new.plan, planned.plan.tasks);
     let head = head.unwrap_or_else(|| first_head(spec, ports.observer, new.birth_id));
     if !open_planned(ports, (version, head), &planned, chain, deadline).await? {
         return Ok(None);
     }
-    start_all(ports, spec, (run, plan), tasks, deadline).await?;
-    report(TickOutcome::Opened { run, plan, tasks })
+    let started = start_all(ports, spec, (run, plan), tasks, deadline).await;
+    let troubles = started.err().iter().map(Cause::from).collect();
+    report(TickOutcome::Opened { run, plan, tasks }, troubles)
 }
 
 /// Writes a plan and opens its run in the head; false if somebody else swapped it.
@@ -328,15 +339,20 @@ pub(super) async fn start_readers<S: StateStore, L, I: Invoker, C>(
     tasks: u32,
     deadline: Deadline,
 ) -> Result<()> {
-    let mut failed = None;
-    for event in events {
-        let Err(error) = ports.invoker.start_reader(&event, deadline).await else { continue };
+    let start = async |event: ReaderEvent| {
+        let Err(error) = ports.invoker.start_reader(&event, deadline).await else { return Ok(()) };
         let (task, attempt) = (event.task, event.attempt);
         let mark = Mark::Failed { task, attempt, kind: ErrorKind::Unavailable };
         let (run, plan) = (event.run, event.plan);
         // The mark is a hint; without it the lease's end starts the reader again.
         let _ = ports.state.mark(&event.pipeline, run, plan, mark, tasks, deadline).await;
-        failed = failed.or(Some(error.while_doing(format!("start the reader of task {task}"))));
+        Err(error.while_doing(format!("start the reader of task {task}")))
+    };
+    let mut failed = None;
+    let events: Vec<ReaderEvent> = events.collect();
+    for some in events.chunks(SIDE_BY_SIDE) {
+        let started = join_all(some.iter().cloned().map(&start)).await;
+        failed = failed.or(started.into_iter().find_map(Result::err));
     }
     failed.map_or(Ok(()), Err)
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::Settings;
 use crate::columns::{Columns, timestamp_or_null};
 use crate::documents::{PlannedSlice, StagedFile, StagedSlice};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::names::{self, DirectoryTemplate};
 use crate::ports::{
     Created, EncodeSettings, Encoder, FileEncoder, Metadata, ObjectStore, ReaderEvent, Upload,
@@ -328,11 +328,10 @@ impl<U: Upload, F: FileEncoder> OpenFile<U, F> {
             }
             None => objects.create(&path, rest.concat().into(), &[], deadline).await?,
         };
+        // Its name holds 128 random bits of this reader: what stands there is its own, of which
+        // the answer was lost.
         match created {
-            Created::Ours => Ok(bytes),
-            Created::Stands => Err(Error::corrupt(format!(
-                "{path} stands already, though its name holds 128 random bits of this reader"
-            ))),
+            Created::Ours | Created::Stands => Ok(bytes),
         }
     }
 }
