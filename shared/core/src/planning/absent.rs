@@ -7,7 +7,7 @@ use crate::documents::{Checkpoint, CheckpointEntry, LeftOut, Why};
 use crate::error::ErrorKind;
 use crate::ports::{Cause, Observation};
 use crate::spec::Spec;
-use crate::words::TopicPartition;
+use crate::words::{TopicId, TopicPartition};
 
 /// Topics that could not be looked at, and what the checkpoint knows and Kafka no longer does:
 /// whole topics, and partitions of topics that have fewer than before.
@@ -27,7 +27,9 @@ pub(super) fn absent(spec: &Spec, checkpoint: &Checkpoint, seen: &Observation) -
     let lost = |message| Cause { kind: ErrorKind::DataLoss, message };
     for (topic, entries) in of_topics {
         if topics.contains(&**topic) {
-            left_out.extend(entries.into_iter().map(|entry| {
+            let settled = reset_to(topic, checkpoint, seen);
+            let untold = entries.into_iter().filter(|entry| !is_of_former(entry, settled));
+            left_out.extend(untold.map(|entry| {
                 let partition = Some(entry.partition.partition);
                 leave_out(topic, partition, lost(no_such_partition(entry)))
             }));
@@ -60,6 +62,23 @@ fn gone<'a>(
     })
 }
 
+/// The id of a topic of which every partition that is there has its entry: where it was made anew,
+/// a reset went over all that is left of it.
+fn reset_to(topic: &str, checkpoint: &Checkpoint, seen: &Observation) -> Option<TopicId> {
+    let mut there = seen.partitions.iter().filter(|found| *found.partition.topic == *topic);
+    let id = there.clone().next()?.topic_id?;
+    let known = |partition| checkpoint.entry(partition).and_then(|entry| entry.topic_id);
+    there
+        .all(|found| found.topic_id == Some(id) && known(&found.partition) == Some(id))
+        .then_some(id)
+}
+
+/// Whether a partition was one of a topic that had the name before the one that was `settled`:
+/// nothing is left to be decided.
+fn is_of_former(entry: &CheckpointEntry, settled: Option<TopicId>) -> bool {
+    entry.topic_id.is_some() && settled.is_some() && entry.topic_id != settled
+}
+
 fn leave_out(topic: &Arc<str>, partition: Option<i32>, cause: Cause) -> LeftOut {
     let message = cause.message.clone();
     LeftOut { topic: Arc::clone(topic), partition, why: Why::Unobserved(cause), message }
@@ -78,7 +97,8 @@ fn no_such_partition(entry: &CheckpointEntry) -> String {
     match entry.position() {
         Some(offset) => format!(
             "{partition} is no longer there: its topic was made anew with fewer partitions. Its \
-             checkpoint is {offset}, and what came behind it is lost"
+             checkpoint is {offset}, and what came behind it is lost. `tidegate reset` of what is \
+             left of the topic settles it"
         ),
         None => format!("the spec's start names {partition}, and its topic has no such partition"),
     }

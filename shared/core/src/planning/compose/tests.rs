@@ -4,7 +4,8 @@ use super::*;
 use crate::documents::{CheckpointEntry, Quarantine, Why};
 use crate::error::ErrorKind;
 use crate::planning::samples::{checkpoint, entry, observed, offsets, seen, spec};
-use crate::ports::Cause;
+use crate::ports::{Cause, ObservedPartition};
+use crate::words::TopicId;
 
 fn new_run(base: bool) -> NewRun {
     let base =
@@ -189,6 +190,34 @@ fn r03_r04_r09_what_vanished_is_left_out_with_its_cause() {
     let out: Vec<_> = planned.plan.left_out.iter().map(|l| (&*l.topic, l.partition)).collect();
     assert_eq!(out, [("a", Some(1)), ("gone", None)]);
     assert!(planned.plan.left_out[1].message.contains("was deleted"), "{:?}", planned.plan);
+}
+
+/// R03: a topic made anew with fewer partitions: the others are told of until all that is left of
+/// it was reset.
+#[test]
+fn r03_vanished_partitions_are_settled_by_a_reset_of_the_others() {
+    let id = |number: u8| Some(TopicId([number; 16]));
+    let found = |partition| ObservedPartition {
+        topic_id: id(2),
+        ..observed("a", partition, offsets(0, 9))
+    };
+    let ends = seen(vec![found(0), found(1)]);
+    for (ids, told) in [
+        ([id(1), id(1), id(1)], true),
+        ([id(2), id(1), id(1)], true),
+        ([id(2), id(2), id(1)], false),
+        ([id(2), id(2), None], true),
+    ] {
+        let known = |(partition, topic_id): (i32, Option<TopicId>)| CheckpointEntry {
+            topic_id,
+            ..entry("a", partition, 9)
+        };
+        let entries = (0..).zip(ids).map(known).collect();
+        let planned =
+            plan(&spec(json!({})), &checkpoint(entries), &ends, &new_run(true)).expect("planned");
+        let mut out = planned.plan.left_out.iter().map(|left| left.partition);
+        assert_eq!(out.any(|partition| partition == Some(2)), told, "{ids:?}");
+    }
 }
 
 #[test]
