@@ -142,7 +142,7 @@ class Ledger:
     def flush(self, *producers: Producer) -> None:
         """Waits until all that was sent is written."""
         for one in producers or tuple(self._plain.values()):
-            left = one.flush(60)
+            left = one.flush(300)
             assert left == 0, f"{left} records were not delivered"
         assert not self._failed, f"the broker refused records: {self._failed[0]}"
 
