@@ -16,6 +16,7 @@ mod table;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tidegate_allocator as _;
 
 use crate::args::Args;
 use crate::exit::{Exit, Failure};

@@ -3,6 +3,7 @@
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
+use tidegate_allocator as _;
 use tidegate_aws::function::{self, Invocation};
 use tidegate_aws::{Clients, DynamoState, Environment, LambdaInvoker, RemoteLog, events, metrics};
 use tidegate_core::ports::Clock;

@@ -6,6 +6,7 @@ mod task;
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
+use tidegate_allocator as _;
 use tidegate_aws::events::{self, ReaderCall};
 use tidegate_aws::function::{self, Invocation};
 use tidegate_aws::{Clients, Environment, ObserveAnswer, ObserveEvent};

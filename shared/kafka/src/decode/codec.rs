@@ -48,7 +48,8 @@ impl Codecs {
             Ok(()) => Ok(Some(self.scratch.filled())),
             Err(defect) => {
                 let too_large = defect == self.scratch.too_large();
-                self.scratch.clear();
+                // A window will need the room.
+                self.scratch.give_back();
                 if too_large && self.scratch.max() < self.batch_bytes_max {
                     return Ok(None);
                 }

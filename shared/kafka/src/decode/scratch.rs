@@ -28,6 +28,11 @@ impl Scratch {
         }
     }
 
+    /// Forgets what was filled, and gives the buffer back.
+    pub(super) fn give_back(&mut self) {
+        *self = Self::new(self.max);
+    }
+
     /// What was filled.
     pub(super) fn filled(&self) -> &[u8] {
         &self.bytes[..self.filled]
