@@ -52,8 +52,12 @@ pub struct Settings {
     pub no_progress: Duration,
     /// Heap bytes that a reader's open files may hold together.
     pub staging_bytes_max: usize,
-    /// How many files a reader keeps open at most.
+    /// How many files a reader keeps open at most, where so many small ones fit into
+    /// `staging_bytes_max`.
     pub open_files_max: usize,
+    /// How many of them may have an upload under way: on a directory each is an open file of the
+    /// process.
+    pub uploads_max: usize,
     /// Payload bytes of a row group.
     pub row_group_bytes: usize,
 }
@@ -69,7 +73,8 @@ impl Default for Settings {
             last_word: Duration::from_secs(5),
             no_progress: MINUTE,
             staging_bytes_max: 64 << 20,
-            open_files_max: 1_024,
+            open_files_max: 16_384,
+            uploads_max: 256,
             row_group_bytes: 16 << 20,
         }
     }

@@ -96,6 +96,7 @@ async fn operate(
 fn settings() -> Settings {
     Settings {
         open_files_max: 2,
+        uploads_max: 1,
         staging_bytes_max: 2_000,
         row_group_bytes: 150,
         ..Settings::default()

@@ -62,7 +62,8 @@ pub trait FileEncoder: Send {
     /// Closes the open row group, if it holds a row: its bytes become ready.
     fn close_row_group(&mut self) -> Result<()>;
 
-    /// Takes the bytes that are ready to leave, in file order.
+    /// Takes the bytes that are ready to leave, in file order: none before a row group was closed,
+    /// so that a small file leaves as a whole.
     fn take_ready(&mut self) -> Vec<Bytes>;
 
     /// Heap bytes held now, ready bytes included.

@@ -1,20 +1,20 @@
 //! A reader's files in the making: rows go to the file of their table and directory; bytes leave
 //! for the store while records still arrive; memory and the number of open files are bounded.
 
+mod open_file;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use open_file::OpenFile;
 
 use super::Settings;
 use crate::columns::{Columns, timestamp_or_null};
-use crate::documents::{PlannedSlice, StagedFile, StagedSlice};
+use crate::documents::{PlannedSlice, StagedFile};
 use crate::error::{Context, Result};
 use crate::names::{self, DirectoryTemplate};
-use crate::ports::{
-    Created, EncodeSettings, Encoder, FileEncoder, Metadata, ObjectStore, ReaderEvent, Upload,
-};
+use crate::ports::{EncodeSettings, Encoder, FileEncoder, ObjectStore, ReaderEvent, Upload};
 use crate::spec::{DirectoriesBy, Spec};
 use crate::time::{Deadline, Millis};
 use crate::words::RandomId;
@@ -35,8 +35,12 @@ pub(super) struct Staging<'a, O: ObjectStore, E: Encoder> {
     encode: EncodeSettings,
     target_bytes: u64,
     open: BTreeMap<FileKey, OpenFile<O::Upload, E::File>>,
+    /// The open files, from the one that was used longest ago on.
+    by_use: BTreeMap<u64, FileKey>,
     /// Heap bytes that the open files hold, as counted last.
     held_bytes: usize,
+    /// How many of the open files have an upload under way.
+    uploads: usize,
     /// Rises with each use of a file.
     uses: u64,
     next_number: u32,
@@ -45,18 +49,6 @@ pub(super) struct Staging<'a, O: ObjectStore, E: Encoder> {
 
 /// Files of one group and directory follow each other; a group belongs to one table.
 type FileKey = (u32, Option<i64>);
-
-struct OpenFile<U, F> {
-    encoder: F,
-    /// Begun with the first bytes that leave; a small file is created at once.
-    upload: Option<U>,
-    path: String,
-    number: u32,
-    used: u64,
-    held: usize,
-    bytes_sent: u64,
-    slices: BTreeMap<u32, StagedSlice>,
-}
 
 impl<'a, O: ObjectStore, E: Encoder> Staging<'a, O, E> {
     pub(super) fn new(
@@ -83,7 +75,9 @@ impl<'a, O: ObjectStore, E: Encoder> Staging<'a, O, E> {
             },
             target_bytes: spec.files.target_bytes.get(),
             open: BTreeMap::new(),
+            by_use: BTreeMap::new(),
             held_bytes: 0,
+            uploads: 0,
             uses: 0,
             next_number: 0,
             finished: Vec::new(),
@@ -143,6 +137,8 @@ impl<'a, O: ObjectStore, E: Encoder> Staging<'a, O, E> {
         }
         self.uses += 1;
         let file = self.open.get_mut(&key).expect("it was put there");
+        self.by_use.remove(&file.used);
+        self.by_use.insert(self.uses, key);
         file.used = self.uses;
         let partition = &self.slices[slice].partition;
         file.encoder.append(&partition.topic, partition.partition, rows, ranges)?;
@@ -165,16 +161,7 @@ impl<'a, O: ObjectStore, E: Encoder> Staging<'a, O, E> {
             reader: self.reader,
             number,
         };
-        Ok(OpenFile {
-            encoder: self.encoder.open(self.encode)?,
-            upload: None,
-            path: path.to_string(),
-            number,
-            used: 0,
-            held: 0,
-            bytes_sent: 0,
-            slices: BTreeMap::new(),
-        })
+        Ok(OpenFile::new(self.encoder.open(self.encode)?, path.to_string(), number))
     }
 
     /// Sends what is ready, and counts what is held.
@@ -182,23 +169,20 @@ impl<'a, O: ObjectStore, E: Encoder> Staging<'a, O, E> {
         let file = self.open.get_mut(&key).expect("only open files are sent");
         let ready = file.encoder.take_ready();
         if !ready.is_empty() {
+            let before = usize::from(file.upload.is_some());
             file.send(self.objects, ready, deadline).await?;
+            self.uploads += usize::from(file.upload.is_some()) - before;
         }
-        let held = file.encoder.held_bytes() + file.upload.as_ref().map_or(0, Upload::held_bytes);
+        let held = file.held_bytes();
         self.held_bytes = self.held_bytes - file.held + held;
         file.held = held;
         Ok(())
     }
 
-    /// Ends files until memory and number of those that are open are within bounds: the one that
-    /// was used longest ago first. A single one gives its row group away instead.
+    /// Ends files until memory, number and uploads of those that are open are within bounds: the one
+    /// that was used longest ago first. A single one gives its row group away instead.
     async fn keep_bounds(&mut self, deadline: Deadline) -> Result<()> {
-        let too_much = |s: &Self| {
-            s.held_bytes > s.settings.staging_bytes_max || s.open.len() > s.settings.open_files_max
-        };
-        while too_much(self) {
-            let oldest = self.open.iter().min_by_key(|(_, file)| file.used).map(|(key, _)| *key);
-            let Some(key) = oldest else { return Ok(()) };
+        while let Some(key) = self.one_too_many() {
             if self.open.len() == 1 {
                 let file = self.open.get_mut(&key).expect("it was found there");
                 file.encoder.close_row_group()?;
@@ -209,9 +193,25 @@ impl<'a, O: ObjectStore, E: Encoder> Staging<'a, O, E> {
         Ok(())
     }
 
+    /// The file to be ended next, if there is too much of anything.
+    fn one_too_many(&self) -> Option<FileKey> {
+        let settings = self.settings;
+        let mut oldest_first = self.by_use.values().copied();
+        if self.held_bytes > settings.staging_bytes_max || self.open.len() > settings.open_files_max
+        {
+            return oldest_first.next();
+        }
+        if self.uploads > settings.uploads_max {
+            return oldest_first.find(|key| self.open[key].upload.is_some());
+        }
+        None
+    }
+
     async fn finish(&mut self, key: FileKey, deadline: Deadline) -> Result<()> {
         let mut file = self.open.remove(&key).expect("only open files are ended");
+        self.by_use.remove(&file.used);
         self.held_bytes -= file.held;
+        self.uploads -= usize::from(file.upload.is_some());
         let path = file.path.clone();
         let rows = file.encoder.rows();
         let number = file.number;
@@ -275,63 +275,4 @@ pub(super) fn metadata(event: &ReaderEvent) -> Vec<(String, String)> {
         ("tidegate.plan".to_owned(), event.plan.to_string()),
         ("tidegate.task".to_owned(), event.task.to_string()),
     ]
-}
-
-impl<U: Upload, F: FileEncoder> OpenFile<U, F> {
-    fn note(&mut self, slice: u32, rows: &Columns, ranges: &[Range<usize>]) {
-        let (Some(first), Some(last)) = (ranges.first(), ranges.last()) else { return };
-        let start = rows.offsets()[first.start];
-        let end = rows.offsets()[last.end - 1] + 1;
-        let count: usize = ranges.iter().map(ExactSizeIterator::len).sum();
-        let noted = self.slices.entry(slice).or_insert(StagedSlice { slice, start, end, rows: 0 });
-        noted.end = end;
-        noted.rows += u64::try_from(count).expect("no more than the rows");
-    }
-
-    async fn send<O: ObjectStore<Upload = U>>(
-        &mut self,
-        objects: &O,
-        bytes: Vec<Bytes>,
-        deadline: Deadline,
-    ) -> Result<()> {
-        if self.upload.is_none() {
-            let none: &Metadata = &[];
-            self.upload = Some(objects.upload(&self.path, none, deadline).await?);
-        }
-        let upload = self.upload.as_mut().expect("it was just begun");
-        for piece in bytes {
-            self.bytes_sent += u64::try_from(piece.len()).expect("it fits into memory");
-            upload.write(piece, deadline).await?;
-        }
-        Ok(())
-    }
-
-    /// Ends the file; answers its size.
-    async fn finish<O: ObjectStore<Upload = U>>(
-        mut self,
-        objects: &O,
-        metadata: &Metadata,
-        deadline: Deadline,
-    ) -> Result<u64> {
-        let path = self.path.clone();
-        let upload = self.upload.take();
-        let mut rest = self.encoder.take_ready();
-        rest.extend(self.encoder.finish(metadata)?);
-        let rest_bytes: usize = rest.iter().map(Bytes::len).sum();
-        let bytes = self.bytes_sent + u64::try_from(rest_bytes).expect("it fits into memory");
-        let created = match upload {
-            Some(mut upload) => {
-                for piece in rest {
-                    upload.write(piece, deadline).await?;
-                }
-                upload.finish(deadline).await?
-            }
-            None => objects.create(&path, rest.concat().into(), &[], deadline).await?,
-        };
-        // Its name holds 128 random bits of this reader: what stands there is its own, of which
-        // the answer was lost.
-        match created {
-            Created::Ours | Created::Stands => Ok(bytes),
-        }
-    }
 }

@@ -133,6 +133,9 @@ impl FileEncoder for RawFile {
     }
 
     fn take_ready(&mut self) -> Vec<Bytes> {
+        if self.stored.is_empty() {
+            return Vec::new();
+        }
         self.ready_bytes = 0;
         std::mem::take(&mut self.ready)
     }

@@ -202,6 +202,8 @@ fn bytes_leave_while_rows_still_come_and_sizes_are_told() {
     let settings = EncodeSettings { codec: Codec::Zstd(1), row_group_bytes: 100_000 };
     let mut file = RawEncoder::default().open(settings).unwrap();
     assert!(file.held_bytes() < 16 << 10, "an empty file holds {} bytes", file.held_bytes());
+    assert!(file.take_ready().is_empty(), "a file without a row group leaves as a whole");
+    assert!(file.take_ready().is_empty(), "a file without a row group leaves as a whole");
     let columns = columns_of(&mixed_rows("rides", 0, 400));
     let mut taken = 0;
     for _ in 0..20 {
