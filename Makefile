@@ -6,7 +6,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help test soak lint unit e2e e2e-old build demo bench fmt clean
+.PHONY: help test soak lint unit e2e build demo local bench fmt clean
 # The steps of a target run in their order, whatever -j says.
 .NOTPARALLEL:
 
@@ -22,7 +22,8 @@ help:  ## what there is
 test: lint unit e2e  ## every test, at a size for every change (15 minutes warm on 2 cores)
 
 soak: export SCALE = full
-soak: lint unit e2e e2e-old  ## the same tests at full size, before a release (hours)
+soak: lint unit e2e  ## the same tests at full size, before a release (hours)
+	cd tests && KAFKA_VERSION=$(OLD_KAFKA) "$$(./setup.sh)" -m pytest $(OLD_TESTS)
 
 lint:  ## formats, lints, licences, templates: all without a broker
 	cargo fmt --all --check
@@ -34,17 +35,17 @@ lint:  ## formats, lints, licences, templates: all without a broker
 unit:  ## Rust tests: unit, property and golden ones, the simulation, the contract suite
 	cargo test $(WORKSPACE)
 
-e2e: build  ## end to end: the release binary against a real Kafka broker
+e2e: build  ## end to end: the release binary, and the functions on a local AWS, with a real Kafka broker
 	cd tests && "$$(./setup.sh)" -m pytest $(TESTS)
-
-e2e-old: build  ## the core of it against the oldest Kafka that is tested
-	cd tests && KAFKA_VERSION=$(OLD_KAFKA) "$$(./setup.sh)" -m pytest $(OLD_TESTS)
 
 build:  ## the release binary
 	cargo build --release --locked
 
 demo:  ## a tour with nothing installed
 	cargo run --release --locked -- demo
+
+local:  ## the deployment on this machine: Kafka, a local AWS, sam deploy, records, files; until Ctrl-C
+	cd tests && exec "$$(./setup.sh)" -m aws.local
 
 bench: build  ## speed and memory, beside what they are measured against (BENCH_GB=2)
 	"$$(tests/setup.sh)" benches/copy_topic.py
