@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,13 +15,18 @@ _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request")
 
 @dataclass
 class Request:
-    """One request of a function. `pid` is the function's process, if it could be told."""
+    """One request of a function. `find_sender` looks for the function's process."""
 
     method: str
     target: str
     headers: dict[str, str]
     body: bytes = field(repr=False)
-    pid: int | None = None
+    find_sender: Callable[[], int | None] = field(repr=False)
+
+    @cached_property
+    def pid(self) -> int | None:
+        """The function's process, if it can be told. It takes a while, so who wants it asks."""
+        return self.find_sender()
 
     @cached_property
     def service(self) -> str:

@@ -4,6 +4,7 @@ refuse, delay or lose one, or end the process that sent it."""
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import socket
 import threading
@@ -61,14 +62,17 @@ class Proxy:
             with self._lock:
                 self._rules.remove(made)
 
-    def answer(self, request: Request, client_port: int) -> Answer | None:
+    def sender(self, port: int) -> int | None:
+        """The function's process that has this end of a connection."""
+        assert self._server is not None
+        return processes.client_of(self._server.pid, port)
+
+    def answer(self, request: Request) -> Answer | None:
         """Counts a request, and treats it by the first rule that matches, or passes it on."""
         assert self._server is not None
         with self._lock:
             self.counts[request.service, request.operation] += 1
             rules = list(self._rules)
-        if rules:
-            request.pid = processes.client_of(self._server.pid, client_port)
         for rule in rules:
             if rule.takes(request):
                 return rule.act(request, lambda: self.forward(request))
@@ -137,8 +141,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, self.path, headers, self._body(headers))
-        answer = self.proxy.answer(request, self.client_address[1])
+        sender = functools.partial(self.proxy.sender, self.client_address[1])
+        request = Request(self.command, self.path, headers, self._body(headers), sender)
+        answer = self.proxy.answer(request)
         if answer is None:
             self.close_connection = True
             return
