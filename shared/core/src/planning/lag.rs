@@ -74,7 +74,8 @@ pub fn time_to_loss(entries: &[CheckpointEntry], ends: &[PlannedEnd]) -> Option<
             return None;
         }
         if offset <= end.log_start {
-            return Some(0);
+            // The next record to go is the next to read; but for a log of which nothing went yet.
+            return (end.log_start > 0).then_some(0);
         }
         Some(entry?.last_timestamp?.since(end.log_start_time?).as_secs())
     });
@@ -126,6 +127,8 @@ mod tests {
         assert_eq!(at(25, Some(61_000), 25), None, "nothing is pending");
         assert_eq!(at(10, None, 25), Some(0), "the next record to go is the next to read");
         assert_eq!(at(20, None, 25), None, "no time is known");
+        let whole = end("t", 0, 25);
+        assert_eq!(time_to_loss(&[], &[whole]), None, "nothing went yet, and nothing was read");
         assert_eq!(at(20, Some(500), 25), Some(0), "never negative");
     }
 }
