@@ -12,7 +12,7 @@ import pytest
 from harness.aws import tools
 from harness.aws.pipeline import CloudPipeline
 from harness.records import send_small
-from harness.tidegate import DONE, FAILED, Ended, Tidegate
+from harness.tidegate import DONE, USAGE, Ended, Tidegate
 
 BUILD = ["cargo", "build", "--workspace", "--all-features", "--locked", "--bin", "tidegate"]
 CONTRACT = ["cargo", "test", "--workspace", "--all-features", "--locked", "--test", "contract"]
@@ -52,8 +52,8 @@ def one(ended: Ended, kind: str) -> dict[str, Any]:
 
 
 def test_an_operator_looks_and_pauses(cloud, ledger, topic, command_line):
-    """`status` and `plan` ask the reader for the ends of the log; a paused pipeline opens no run and
-    still tells its lag; `verify` proves what the functions published."""
+    """`status` and `plan` ask the reader for the ends of the log; a paused pipeline opens no run,
+    and still tells its lag; `verify` proves what the functions published."""
     name = topic(2)
     send_small(ledger, name, 0, 60)
     made = cloud([name])
@@ -102,7 +102,7 @@ def test_a_reset_reads_again_what_is_asked_for(cloud, ledger, topic, command_lin
     made.run()
     tidegate = Caller(command_line, made)
     to_earliest = ["--to", "earliest", "--reason", "once more"]
-    refused = tidegate("reset", *to_earliest, code=FAILED)
+    refused = tidegate("reset", *to_earliest, code=USAGE)
     assert "--allow-duplicates" in refused.err, refused.err
     send_small(ledger, name, 0, 20)
     tidegate("reset", "--to", "latest", "--reason", "nobody wants these")
@@ -115,7 +115,7 @@ def test_without_a_table_it_is_said_where_to_name_one(cloud, topic, command_line
     made = cloud([topic(1)])
     spec = made.folder / "spec.json"
     spec.write_text(json.dumps(made.spec))
-    ended = command_line.call("status", spec, code=2, env={"TIDEGATE_STATE": ""})
+    ended = command_line.call("status", spec, code=USAGE, env={"TIDEGATE_STATE": ""})
     assert "--state" in ended.err and "TIDEGATE_STATE" in ended.err, ended.err
 
 

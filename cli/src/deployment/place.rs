@@ -34,8 +34,8 @@ impl Place {
             return Ok(Self::Directory(Path::new(path).join(STATE_FOLDER)));
         }
         match std::env::var(VARIABLE) {
-            Ok(text) => Self::parse(VARIABLE, &text),
-            Err(_) => Err(Failure::usage(format!(
+            Ok(text) if !text.is_empty() => Self::parse(VARIABLE, &text),
+            _ => Err(Failure::usage(format!(
                 "where is the state of a pipeline that writes to {destination}? Say it with \
                  --state dynamodb://table, or in the variable {VARIABLE}"
             ))),
