@@ -48,8 +48,10 @@ pub(crate) async fn run(
 /// Whether another pass is to follow.
 fn goes_on(pass: &Pass, until_caught_up: bool, judged_again: &mut bool) -> Result<bool> {
     let Some(done) = &pass.committed else { return Ok(false) };
-    if !until_caught_up {
-        return Ok(matches!(pass.outcome, TickOutcome::RolledForward { .. }));
+    // What became of a run that others left open, perhaps ended too often, says nothing of the next.
+    let left_open = matches!(pass.outcome, TickOutcome::RolledForward { .. });
+    if !until_caught_up || left_open {
+        return Ok(left_open);
     }
     if done.moved > 0 {
         *judged_again = false;
