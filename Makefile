@@ -19,7 +19,7 @@ help:  ## what there is
 	@grep -E '^[a-z0-9-]+: *.*## ' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/; s/:  ## /\t/' \
 		| awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 
-test: lint unit e2e  ## every test, at a size for every change (15 minutes warm on 2 cores)
+test: lint unit e2e  ## every test, at a size for every change (half an hour warm on 2 cores)
 
 soak: export SCALE = full
 soak: lint unit e2e  ## the same tests at full size, before a release (hours)
