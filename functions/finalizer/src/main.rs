@@ -8,6 +8,7 @@ use tidegate_aws::function::{self, Invocation};
 use tidegate_aws::{Clients, DynamoState, Environment, LambdaInvoker, S3Objects, events, metrics};
 use tidegate_core::Result;
 use tidegate_core::ports::{Clock, FinalizerEvent};
+use tidegate_core::spec::Destination;
 use tidegate_core::use_cases::{FinalizeOutcome, FinalizerPorts, finalize, load_head};
 use tidegate_local::SystemClock;
 use tidegate_parquet::ParquetJoiner;
@@ -55,9 +56,10 @@ impl Finalizer {
         let head = load_head(&state, &event.pipeline, invocation.deadline).await?;
         let open = head.filter(|loaded| loaded.head.open_as(event.run, event.plan).is_some());
         let Some(loaded) = open else { return Ok(json!("stale")) };
+        let destination = Destination::try_from(loaded.head.destination)?;
         let ports = FinalizerPorts {
             state: &state,
-            objects: &S3Objects::at(&self.clients, &loaded.head.destination)?,
+            objects: &S3Objects::at(&self.clients, &destination)?,
             joiner: &ParquetJoiner,
             invoker: &LambdaInvoker::new(&self.clients, &self.environment),
             clock: &SystemClock,

@@ -65,8 +65,8 @@ impl Reader {
         let seen = async {
             let log = self.sources.of(&spec)?;
             Box::pin(log.observe(&event.request, invocation.deadline)).await
-        };
-        let seen = seen.await;
+        }
+        .await;
         serde_json::to_value(ObserveAnswer::of(&seen))
             .map_err(|error| Failure::corrupt("the answer is no JSON").with_source(error))
     }

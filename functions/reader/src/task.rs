@@ -29,7 +29,7 @@ impl Reader {
         let spec = Spec::from_value(&plan.spec)?;
         let ports = ReaderPorts {
             state: &state,
-            objects: &S3Objects::at(&self.clients, &spec.destination.to_string())?,
+            objects: &S3Objects::at(&self.clients, &spec.destination)?,
             log: &self.sources.of(&spec)?,
             encoder: &RawEncoder::default(),
             clock: &SystemClock,

@@ -10,6 +10,8 @@ use tidegate_core::ports::Clock;
 use tidegate_core::time::{Deadline, Millis};
 use tracing::{Instrument, Span};
 
+use crate::call::chain;
+
 /// What is kept of an invocation's time for its answer.
 const ANSWERING: Duration = Duration::from_millis(500);
 
@@ -52,19 +54,13 @@ pub async fn answer(
 ) -> Result<Value, Failed> {
     async {
         work.await.map_err(|error| {
-            let causes = causes(&error);
+            let causes = std::error::Error::source(&error).map(chain);
             tracing::error!(kind = %error.kind(), causes, "{error}");
             Failed { kind: error.kind().to_string(), message: error.to_string() }
         })
     }
     .instrument(span)
     .await
-}
-
-/// What lies beneath an error, the nearest first.
-fn causes(error: &dyn std::error::Error) -> String {
-    let beneath = std::iter::successors(error.source(), |cause| cause.source());
-    beneath.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Writes lines of metrics to the log, each whole. A log that cannot be written to is nobody's

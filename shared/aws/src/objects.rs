@@ -1,5 +1,6 @@
 //! The destination in S3: an object is one key below the prefix.
 
+mod copy;
 mod list;
 mod upload;
 
@@ -11,7 +12,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, Delete, ObjectIdentifier};
 use bytes::Bytes;
 use tidegate_core::ports::{
-    Created, Metadata, ObjectBytes, ObjectPath, ObjectStore, Page, ReadRange,
+    Created, Metadata, ObjectBytes, ObjectPath, ObjectStore, Page, ReadRange, check_path,
 };
 use tidegate_core::spec::Destination;
 use tidegate_core::time::Deadline;
@@ -54,13 +55,13 @@ impl S3Objects {
         Self { client: clients.s3.clone(), bucket: bucket.into(), prefix }
     }
 
-    /// The destination as a head or a spec has it: `s3://bucket/prefix`.
+    /// The destination of a spec.
     ///
     /// # Errors
-    /// `Config` if it is none in S3.
-    pub fn at(clients: &Clients, destination: &str) -> Result<Self> {
-        match Destination::try_from(destination.to_owned())? {
-            Destination::S3 { bucket, prefix } => Ok(Self::new(clients, bucket, &prefix)),
+    /// `Config` if it is not in S3.
+    pub fn at(clients: &Clients, destination: &Destination) -> Result<Self> {
+        match destination {
+            Destination::S3 { bucket, prefix } => Ok(Self::new(clients, bucket, prefix)),
             Destination::Directory(_) => Err(Error::config(format!(
                 "destination: {destination} is a directory: on AWS it must be s3://bucket/prefix"
             ))),
@@ -68,10 +69,7 @@ impl S3Objects {
     }
 
     fn key(&self, path: &str) -> Result<String> {
-        let sound = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
-        if !sound || path.contains('\0') {
-            return Err(Error::config(format!("{path:?} is no path of an object")));
-        }
+        check_path(path)?;
         Ok(format!("{}{path}", self.prefix))
     }
 

@@ -25,7 +25,7 @@ pub use log::{
 };
 pub use objects::{
     Copied, Created, Metadata, ObjectBytes, ObjectInfo, ObjectPath, ObjectStore, Page, ReadRange,
-    UPLOAD_PART_MIN, Upload,
+    UPLOAD_PART_MIN, Upload, check_path, no_path,
 };
 pub use read_back::{FileReadBack, ReadBack, RowGroupBounds, RowRun};
 pub use state::{Document, Mark, Marks, StateStore, StoredHead, Swapped, Written};

@@ -12,6 +12,7 @@ use tidegate_core::time::Deadline;
 use tidegate_core::{Error, ErrorKind, Result};
 use tokio::task::{JoinError, JoinSet};
 
+use super::copy::{in_header, pieces};
 use super::{CONFLICT, Head, NOT_FOUND, PRECONDITION_FAILED, S3Objects};
 use crate::call::within;
 use crate::clients::{PATIENT, timeouts_of};
@@ -22,8 +23,6 @@ const PART_BYTES: usize = 8 << 20;
 const KEPT_BYTES: usize = 5 << 20;
 /// Parts that are on their way at once.
 const PARTS_AT_ONCE: usize = 2;
-/// Bytes that one part copies at most. S3 allows 5 GiB, but smaller ones are retried cheaply.
-const COPY_BYTES: u64 = 1 << 30;
 
 /// An object in the making. Nothing is sent before a part is full.
 pub struct S3Upload {
@@ -164,7 +163,7 @@ impl S3Upload {
             .key(&self.key)
             .upload_id(id)
             .part_number(number)
-            .copy_source(percent_encode(&from))
+            .copy_source(in_header(&from))
             .copy_source_range(format!("bytes={}-{}", range.start, range.end - 1))
             .set_copy_source_if_match(head.etag.clone());
         let doing = format!("{} from {key}", self.objects.doing("copy into", &self.key));
@@ -308,52 +307,4 @@ impl Upload for S3Upload {
 /// Waits for what S3 does by itself.
 fn patient() -> Builder {
     Builder::new().timeout_config(timeouts_of(PATIENT))
-}
-
-/// A range in pieces of one size, as few as there can be.
-fn pieces(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
-    let bytes = range.end - range.start;
-    let count = bytes.div_ceil(COPY_BYTES);
-    let at = move |piece: u64| {
-        let offset = u128::from(bytes) * u128::from(piece) / u128::from(count);
-        range.start + u64::try_from(offset).expect("it is at most the number of bytes")
-    };
-    (0..count).map(move |piece| at(piece)..at(piece + 1))
-}
-
-/// A key as a header carries it: everything but what RFC 3986 calls unreserved, and slashes.
-fn percent_encode(key: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    let mut encoded = String::with_capacity(key.len());
-    for byte in key.bytes() {
-        if plain(byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
-}
-
-#[cfg(test)]
-mod tests {
-    use tidegate_core::ports::UPLOAD_PART_MIN;
-
-    use super::*;
-
-    #[test]
-    fn a_range_is_cut_evenly() {
-        let whole: Vec<_> = pieces(3..10).collect();
-        assert_eq!((whole.len(), whole[0].clone()), (1, 3..10));
-        let cut: Vec<_> = pieces(1..1 + 2 * COPY_BYTES + 5).collect();
-        assert_eq!(cut.len(), 3);
-        assert_eq!((cut[0].start, cut[2].end), (1, 6 + 2 * COPY_BYTES));
-        assert!(cut.windows(2).all(|two| two[0].end == two[1].start));
-        assert!(cut.iter().all(|piece| piece.end - piece.start >= UPLOAD_PART_MIN));
-    }
-
-    #[test]
-    fn a_key_travels_in_a_header() {
-        assert_eq!(percent_encode("b/dt=1/a b+ü~"), "b/dt%3D1/a%20b%2B%C3%BC~");
-    }
 }

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tidegate_core::documents;
 use tidegate_core::ports::{Document, Written};
 use tidegate_core::time::{Deadline, Millis};
 use tidegate_core::words::PipelineName;
@@ -40,7 +41,7 @@ pub(super) async fn write(
     if compressed.len() <= CHUNK_BYTES {
         header.insert(BODY.to_owned(), item::blob(compressed));
     } else {
-        let hash = item::hash(&compressed);
+        let hash = documents::hash(&compressed);
         let chunks: Vec<Vec<u8>> = compressed.chunks(CHUNK_BYTES).map(<[u8]>::to_vec).collect();
         header.insert(CHUNKS.to_owned(), item::number(chunks.len()));
         header.insert(HASH.to_owned(), AttributeValue::S(hash.clone()));
@@ -161,7 +162,7 @@ async fn whole(
     });
     let bodies: Vec<Vec<u8>> = stream::iter(reads).buffered(CHUNKS_AT_ONCE).try_collect().await?;
     let compressed = bodies.concat();
-    if item::hash(&compressed) != *hash {
+    if documents::hash(&compressed) != *hash {
         return Err(state.corrupt(pipeline, header.0, "its chunks do not have its hash"));
     }
     state.decompress(pipeline, header, &compressed)

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use tidegate_core::time::Millis;
 use tidegate_core::words::PipelineName;
 use tidegate_core::{Error, Result};
@@ -77,11 +76,6 @@ pub(super) fn compress(bytes: &[u8]) -> Result<Vec<u8>> {
     }
     let compressed = zstd::bulk::compress(bytes, LEVEL);
     compressed.map_err(|error| Error::corrupt("a document cannot be compressed").with_source(error))
-}
-
-/// The name of compressed bytes.
-pub(super) fn hash(compressed: &[u8]) -> String {
-    Sha256::digest(compressed).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl DynamoState {

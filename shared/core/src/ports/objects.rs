@@ -3,12 +3,36 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::time::Deadline;
 
 /// Where an object stands, relative to the destination: components joined by `/`, none empty,
 /// `.` or `..`.
 pub type ObjectPath = String;
+
+/// Refuses what is no [`ObjectPath`]: every adapter does, before a path meets a store.
+///
+/// # Errors
+/// `Config`, with what is wrong.
+pub fn check_path(path: &str) -> Result<()> {
+    let wrong = if path.is_empty() {
+        "it is empty"
+    } else if path.contains('\0') {
+        "it contains a NUL"
+    } else if path.split('/').any(str::is_empty) {
+        "it has an empty component"
+    } else if path.split('/').any(|component| matches!(component, "." | "..")) {
+        "it has a component . or .."
+    } else {
+        return Ok(());
+    };
+    Err(no_path(path, wrong))
+}
+
+/// The error for what is no path of an object.
+pub fn no_path(path: &str, wrong: &str) -> Error {
+    Error::config(format!("{path:?} is no path of an object: {wrong}"))
+}
 
 /// An object's own metadata, where the store keeps such (S3 does, a directory does not).
 pub type Metadata = [(String, String)];

@@ -1,29 +1,18 @@
 //! Paths of objects.
 
-use tidegate_core::{Error, Result};
+use tidegate_core::Result;
+use tidegate_core::ports::{check_path, no_path};
 
 use super::TEMPORARY;
 
 /// Checks a path before it meets the file system: it must not lead out of the destination, nor
 /// to a file in the making.
 pub(super) fn check(path: &str) -> Result<()> {
-    let wrong = if path.is_empty() {
-        Some("it is empty")
-    } else if path.contains('\0') {
-        Some("it contains a NUL")
-    } else if path.split('/').any(str::is_empty) {
-        Some("it has an empty component")
-    } else if path.split('/').any(|component| matches!(component, "." | "..")) {
-        Some("it has a component . or ..")
-    } else if path.strip_prefix(TEMPORARY).is_some_and(|rest| rest.starts_with('/')) {
-        Some("files are made there")
-    } else {
-        None
-    };
-    match wrong {
-        Some(wrong) => Err(Error::config(format!("{path:?} is no path of an object: {wrong}"))),
-        None => Ok(()),
+    check_path(path)?;
+    if path.strip_prefix(TEMPORARY).is_some_and(|rest| rest.starts_with('/')) {
+        return Err(no_path(path, "files are made there"));
     }
+    Ok(())
 }
 
 /// The directory below which all objects stand whose path begins with `prefix`: empty, or with a

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use tidegate_core::error::{Error, Result};
 use tidegate_core::ports::{
     Copied, Created, Metadata, ObjectBytes, ObjectPath, ObjectStore, Page, ReadRange, Upload,
+    check_path,
 };
 use tidegate_core::time::Deadline;
 
@@ -37,14 +38,6 @@ impl State {
         self.objects.overwrite(path, bytes);
         self.check_replaced(path, bytes);
     }
-}
-
-/// Every adapter refuses what is no object's path (see `ObjectPath`).
-fn check_path(path: &str) -> Result<()> {
-    if path.split('/').any(|component| matches!(component, "" | "." | "..")) {
-        return Err(Error::config(format!("{path:?} is no path of an object")));
-    }
-    Ok(())
 }
 
 impl ObjectStore for Ports {
