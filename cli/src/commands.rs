@@ -2,7 +2,7 @@
 
 mod abort;
 mod demo;
-pub(crate) mod look;
+mod look;
 mod pause;
 mod plan;
 mod reset;

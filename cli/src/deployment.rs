@@ -8,9 +8,11 @@ use std::io::Read;
 use std::time::Duration;
 
 use tidegate_core::Error;
+use tidegate_core::ports::Clock;
 use tidegate_core::spec::{Destination, Spec};
+use tidegate_core::time::Deadline;
 use tidegate_kafka::{KafkaOptions, KafkaSource};
-use tidegate_local::{DirectoryObjects, DirectoryState};
+use tidegate_local::{DirectoryObjects, DirectoryState, SystemClock};
 
 use self::place::Place;
 use crate::exit::Failure;
@@ -21,6 +23,14 @@ use crate::ports::{Log, Objects, State};
 const NO_AWS: &str = "this build of tidegate has no AWS: build it with --features aws";
 /// How long Kafka may be silent before one who only looks is told.
 const LOOK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a look may take.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// When a look that begins now must have ended.
+pub(crate) fn look_deadline() -> Deadline {
+    Deadline(SystemClock.now().after(LOOK_TIMEOUT))
+}
 
 /// A pipeline and its ports.
 #[derive(Debug)]

@@ -1,23 +1,12 @@
 //! What the verbs that change nothing have in common.
 
-use std::time::Duration;
-
 use tidegate_core::Result;
 use tidegate_core::documents::{LeftOut, Why};
 use tidegate_core::ports::Clock;
-use tidegate_core::time::Deadline;
 use tidegate_core::use_cases::{PlannerPorts, Preview, Settings, preview};
 use tidegate_local::SystemClock;
 
-use crate::deployment::Deployment;
-
-/// How long a look may take.
-const TIMEOUT: Duration = Duration::from_secs(120);
-
-/// When a look that begins now must have ended.
-pub(crate) fn deadline() -> Deadline {
-    Deadline(SystemClock.now().after(TIMEOUT))
-}
+use crate::deployment::{Deployment, look_deadline};
 
 /// What a tick would find and do.
 pub(crate) async fn look(at: &Deployment) -> Result<Preview> {
@@ -31,7 +20,7 @@ pub(crate) async fn look(at: &Deployment) -> Result<Preview> {
         observer: None,
         settings: Settings::default(),
     };
-    Box::pin(preview(&ports, &at.spec, deadline())).await
+    Box::pin(preview(&ports, &at.spec, look_deadline())).await
 }
 
 /// Why a topic or partition is left out, in one word.

@@ -4,9 +4,8 @@ use serde_json::json;
 use tidegate_core::use_cases::set_paused;
 use tidegate_local::SystemClock;
 
-use super::look;
 use crate::console::{say, say_json};
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, look_deadline};
 use crate::exit::{Exit, Failure};
 
 /// Sets or lifts the pause. An open run is still rolled forward while it holds.
@@ -18,7 +17,7 @@ pub(crate) async fn set(
 ) -> Result<Exit, Failure> {
     let at = Deployment::open(spec, state).await?;
     let pipeline = &at.spec.pipeline;
-    set_paused(&at.state, &SystemClock, pipeline, paused, look::deadline()).await?;
+    set_paused(&at.state, &SystemClock, pipeline, paused, look_deadline()).await?;
     if json {
         say_json(&json!({ "pipeline": pipeline, "paused": paused }));
     } else if paused {

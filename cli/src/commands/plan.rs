@@ -12,7 +12,7 @@ use tidegate_core::use_cases::{Preview, check_destination, load_plan, load_task}
 use tidegate_core::words::RunNumber;
 
 use super::look;
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, look_deadline};
 use crate::exit::{Exit, Failure};
 use crate::report::LossLine;
 
@@ -112,10 +112,10 @@ async fn plan_of(at: &Deployment, seen: &Preview) -> Result<(Plan, Vec<Task>)> {
     let Some(open) = seen.head.as_ref().and_then(|head| head.open.as_ref()) else {
         return Ok((seen.planned.plan.clone(), seen.planned.tasks.clone()));
     };
-    let plan = load_plan(&at.state, &at.spec.pipeline, open, look::deadline()).await?;
+    let plan = load_plan(&at.state, &at.spec.pipeline, open, look_deadline()).await?;
     let mut tasks = Vec::new();
     for task in 0..plan.tasks {
-        tasks.push(load_task(&at.state, &plan, task, look::deadline()).await?);
+        tasks.push(load_task(&at.state, &plan, task, look_deadline()).await?);
     }
     Ok((plan, tasks))
 }

@@ -6,8 +6,7 @@ use tidegate_core::use_cases::load_head;
 use tidegate_kafka::KafkaSource;
 use tidegate_local::{DirectoryObjects, DirectoryState};
 
-use super::{Deployment, Place, Purpose, options};
-use crate::commands::look;
+use super::{Deployment, Place, Purpose, look_deadline, options};
 use crate::exit::Failure;
 use crate::ports::{Log, Objects, State};
 
@@ -48,7 +47,7 @@ impl Deployment {
 /// The function that observes Kafka for whoever is outside its network, if there is one.
 async fn observer(state: &State, spec: &Spec) -> Result<Option<String>, Failure> {
     let State::Aws(table) = state else { return Ok(None) };
-    let by = look::deadline();
+    let by = look_deadline();
     let head = load_head(table, &spec.pipeline, by).await?;
     Ok(head.and_then(|loaded| loaded.head.observer))
 }

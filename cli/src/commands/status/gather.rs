@@ -15,7 +15,7 @@ use tidegate_local::SystemClock;
 
 use super::{OpenRunLine, PartitionLine, PipelineLine, Shown, TopicLine, runs};
 use crate::commands::look;
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, look_deadline};
 use crate::exit::Failure;
 use crate::report::StoppedLine;
 
@@ -30,7 +30,7 @@ struct Known {
 }
 
 pub(super) async fn gather(at: &Deployment) -> Result<Shown, Failure> {
-    let head = load_head(&at.state, &at.spec.pipeline, look::deadline()).await?;
+    let head = load_head(&at.state, &at.spec.pipeline, look_deadline()).await?;
     let head = head.map(|loaded| loaded.head);
     if let Some(head) = &head {
         check_destination(&at.spec, head)?;
@@ -77,7 +77,7 @@ async fn known(at: &Deployment, head: Option<&Head>) -> Result<Known> {
         matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::OutOfTime | ErrorKind::Denied);
     let Some(head) = head.filter(|_| kafka) else { return Err(error) };
     let named = head.checkpoint.as_ref();
-    let checkpoint = load_checkpoint(&at.state, &at.spec.pipeline, named, look::deadline()).await?;
+    let checkpoint = load_checkpoint(&at.state, &at.spec.pipeline, named, look_deadline()).await?;
     let plan = last_plan(at, head).await?;
     Ok(Known {
         entries: checkpoint.entries,
@@ -94,7 +94,7 @@ async fn last_plan(at: &Deployment, head: &Head) -> Result<Option<Plan>> {
     let last = head.checkpoint.as_ref().map(|checkpoint| (checkpoint.run, checkpoint.plan));
     let Some((run, plan)) = open.or(last) else { return Ok(None) };
     let document = Document::Plan(run, plan);
-    let bytes = at.state.load(&at.spec.pipeline, document, look::deadline()).await?;
+    let bytes = at.state.load(&at.spec.pipeline, document, look_deadline()).await?;
     bytes.map(|bytes| documents::decode(&bytes, &document.to_string())).transpose()
 }
 

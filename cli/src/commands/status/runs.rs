@@ -9,8 +9,7 @@ use tidegate_core::words::RunNumber;
 use tidegate_core::{Error, Result};
 
 use super::{RUNS_SHOWN, RunLine};
-use crate::commands::look;
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, look_deadline};
 
 /// The last runs that have a manifest, the newest first: each names the one before it.
 pub(super) async fn last(at: &Deployment, newest: Option<RunNumber>) -> Result<Vec<RunLine>> {
@@ -20,7 +19,7 @@ pub(super) async fn last(at: &Deployment, newest: Option<RunNumber>) -> Result<V
         && lines.len() < RUNS_SHOWN
     {
         let name = names::ManifestFile { pipeline: at.spec.pipeline.clone(), run }.to_string();
-        let object = at.objects.read(&name, ReadRange::All, look::deadline()).await;
+        let object = at.objects.read(&name, ReadRange::All, look_deadline()).await;
         let object = object.while_doing(|| format!("read manifest {name}"))?;
         let object = object.ok_or_else(|| {
             Error::corrupt(format!(
