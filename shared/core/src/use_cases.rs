@@ -4,6 +4,7 @@
 
 mod abort;
 mod commit;
+mod committed;
 mod finalizer;
 mod layouts;
 mod lease;
@@ -17,6 +18,7 @@ mod reset;
 mod roll_forward;
 mod slice_check;
 mod staging;
+mod starting;
 mod state;
 mod verify;
 
@@ -25,7 +27,8 @@ use std::time::Duration;
 pub(crate) use publish::data_file_metadata;
 
 pub use abort::{AbortPorts, Abortable, Aborted, abort, abortable};
-pub use finalizer::{Committed, FinalizeOutcome, FinalizerPorts, Unfinished, finalize};
+pub use committed::{Committed, Unfinished};
+pub use finalizer::{FinalizeOutcome, FinalizerPorts, finalize};
 pub use observing::{LagReport, Preview, observe_lag, preview};
 pub use planner::{PlannerPorts, TickOutcome, TickReport, tick};
 pub use reader::{ReadOutcome, ReaderPorts, TaskSummary, read_task};

@@ -1,6 +1,7 @@
 //! The commit, and what follows it.
 
-use super::finalizer::{Committed, FinalizerPorts, Work, ours};
+use super::committed::Committed;
+use super::finalizer::{FinalizerPorts, Work, ours};
 use super::state::{LoadedHead, load_head, swap_head};
 use super::{CHAIN_MAX, CONFLICTS_MAX};
 use crate::documents::{self, Checkpoint, CheckpointRef, LayoutRef};

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use futures_util::future::try_join_all;
 
 use super::lease::{Holder, holder};
-use super::planner::{PlannerPorts, lease, start_readers};
+use super::planner::{PlannerPorts, lease};
+use super::starting::start_readers;
 use super::state::{LoadedHead, load_output, swap_head};
 use super::{ATTEMPTS_MAX, FINALIZER_STARTS_MAX, SIDE_BY_SIDE};
 use crate::documents::{self, FORMAT, OpenRun, Output};
