@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from harness.aws import faults
-from harness.aws.calls import Request
+from harness.aws.calls import Answer, Request
 from harness.aws.deployment import Deployment
 from harness.aws.killing import sender
 from harness.proxy import Proxy as KafkaProxy
@@ -125,4 +125,38 @@ def test_a_task_that_fails_every_time(cloud, ledger, topic, proxy, deployment):
         made.catch_up()
     until("the partition is read again", read_again, seconds=60, every=0.5)
     made.catch_up()
+    made.check(ledger)
+
+
+@pytest.mark.timeout(300)
+def test_readers_that_are_never_run(cloud, ledger, topic, proxy, deployment):
+    """Lambda takes the readers' events and runs none of them, as in an account whose concurrent
+    executions others use up: after its attempts the task is abandoned, and no partition is
+    blamed for it: the next run reads it."""
+    name = topic(1)
+    send_small(ledger, name, 0, 40)
+    made = cloud([name])
+
+    def match(request: Request) -> bool:
+        # What the planner waits for (an observation) is no event.
+        return (
+            request.operation == "Invoke"
+            and request.headers.get("x-amz-invocation-type") == "Event"
+            and b'"attempt"' in request.body
+            and request.about(made.name)
+        )
+
+    with proxy.rule(match, lambda request, forward: Answer(202, [], b"")) as rule:
+        assert made.tick() == "opened"
+
+        def closed() -> bool:
+            made.tick("roll_forward")
+            return made.open_run() is None
+
+        until("the run is given up", closed, seconds=120, every=0.5)
+    assert [one.json["attempt"] for one in rule.taken] == [1, 2, 3]
+    assert deployment.state.checkpoint(made.name).get((name, 0), 0) == 0
+    assert made.tick() == "opened"
+    assert made.lags()[-1]["StoppedPartitions"] == 0
+    made.wait_closed(2)
     made.check(ledger)

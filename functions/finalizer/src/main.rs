@@ -1,10 +1,9 @@
 //! The finalizer on AWS Lambda: publishes and commits a run. The table's stream starts it once all
 //! outputs stand, or the planner does. It has no path to Kafka.
 
-use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use tidegate_allocator as _;
-use tidegate_aws::function::{self, Invocation};
+use tidegate_aws::function::{self, Fatal, Invocation};
 use tidegate_aws::{Clients, DynamoState, Environment, LambdaInvoker, S3Objects, events, metrics};
 use tidegate_core::Result;
 use tidegate_core::ports::{Clock, FinalizerEvent};
@@ -22,18 +21,13 @@ struct Finalizer {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
+async fn main() -> Result<(), Fatal> {
+    function::log();
     let environment = Environment::read()?;
     let finalizer = Finalizer { environment, clients: Clients::from_environment().await };
-    let handle = async |event: LambdaEvent<Value>| {
-        let invocation = Invocation::new(event.context.deadline, &SystemClock);
-        let span = tracing::info_span!("finalize", pipeline = Empty, run = Empty);
-        function::answer(span, Box::pin(finalizer.finalize_all(event.payload, invocation)))
-            .await
-            .map_err(|failed| Diagnostic { error_type: failed.kind, error_message: failed.message })
-    };
-    lambda_runtime::run(service_fn(handle)).await
+    let span = || tracing::info_span!("finalize", pipeline = Empty, run = Empty);
+    let work = async |event, time| Box::pin(finalizer.finalize_all(event, time)).await;
+    function::serve(span, work).await
 }
 
 impl Finalizer {

@@ -1,10 +1,9 @@
 //! The planner on AWS Lambda: one tick of a pipeline. It has no path to Kafka (the reader observes
 //! for it) and none to the destination.
 
-use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use tidegate_allocator as _;
-use tidegate_aws::function::{self, Invocation};
+use tidegate_aws::function::{self, Fatal, Invocation};
 use tidegate_aws::{Clients, DynamoState, Environment, LambdaInvoker, RemoteLog, events, metrics};
 use tidegate_core::ports::Clock;
 use tidegate_core::spec::Spec;
@@ -22,20 +21,14 @@ struct Planner {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
+async fn main() -> Result<(), Fatal> {
+    function::log();
     let environment = Environment::read()?;
     let reader = environment.reader.clone();
     let reader = reader.ok_or_else(|| Failure::config("TIDEGATE_READER must name the reader"))?;
     let planner = Planner { environment, clients: Clients::from_environment().await, reader };
-    let handle = async |event: LambdaEvent<Value>| {
-        let invocation = Invocation::new(event.context.deadline, &SystemClock);
-        let span = tracing::info_span!("tick", pipeline = Empty, chain = Empty);
-        function::answer(span, Box::pin(planner.plan(event.payload, invocation)))
-            .await
-            .map_err(|failed| Diagnostic { error_type: failed.kind, error_message: failed.message })
-    };
-    lambda_runtime::run(service_fn(handle)).await
+    let span = || tracing::info_span!("tick", pipeline = Empty, chain = Empty);
+    function::serve(span, async |event, time| Box::pin(planner.plan(event, time)).await).await
 }
 
 impl Planner {

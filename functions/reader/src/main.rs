@@ -4,16 +4,14 @@
 mod kafka;
 mod task;
 
-use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use tidegate_allocator as _;
 use tidegate_aws::events::{self, ReaderCall};
-use tidegate_aws::function::{self, Invocation};
+use tidegate_aws::function::{self, Fatal, Invocation};
 use tidegate_aws::{Clients, Environment, ObserveAnswer, ObserveEvent};
 use tidegate_core::ports::LogSource;
 use tidegate_core::spec::Spec;
 use tidegate_core::{Error as Failure, Result};
-use tidegate_local::SystemClock;
 use tracing::Span;
 use tracing::field::Empty;
 
@@ -27,20 +25,14 @@ struct Reader {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
+async fn main() -> Result<(), Fatal> {
+    function::log();
     let environment = Environment::read()?;
     let clients = Clients::from_environment().await;
     let reader = Reader { environment, sources: Sources::new(&clients), clients };
-    let handle = async |event: LambdaEvent<Value>| {
-        let invocation = Invocation::new(event.context.deadline, &SystemClock);
-        let (pipeline, run, task, attempt) = (Empty, Empty, Empty, Empty);
-        let span = tracing::info_span!("read", pipeline, run, task, attempt);
-        function::answer(span, Box::pin(reader.answer(event.payload, invocation)))
-            .await
-            .map_err(|failed| Diagnostic { error_type: failed.kind, error_message: failed.message })
-    };
-    lambda_runtime::run(service_fn(handle)).await
+    let (pipeline, run, task, attempt) = (Empty, Empty, Empty, Empty);
+    let span = || tracing::info_span!("read", pipeline, run, task, attempt);
+    function::serve(span, async |event, time| Box::pin(reader.answer(event, time)).await).await
 }
 
 impl Reader {

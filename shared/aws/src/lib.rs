@@ -6,8 +6,9 @@
 //! - [`S3Objects`] is the destination ([`ObjectStore`](tidegate_core::ports::ObjectStore));
 //! - [`LambdaInvoker`] starts the other functions ([`Invoker`](tidegate_core::ports::Invoker));
 //! - [`RemoteLog`] observes Kafka through the reader ([`LogSource`](tidegate_core::ports::LogSource));
-//! - [`function`] is what the three functions have in common, [`events`] reads what they are
-//!   invoked with, [`Environment`] what their environment says, [`metrics`] writes what they found;
+//! - `function` (feature `lambda`) is what the three functions have in common, [`events`] reads what
+//!   they are invoked with, [`Environment`] what their environment says, [`metrics`] writes what
+//!   they found;
 //! - `secrets` (feature `kafka`) reads secrets in Secrets Manager and logs in to MSK.
 //!
 //! Retries are the SDK's, within the deadline of the port call; a conditional write whose answer
@@ -18,6 +19,7 @@ mod clients;
 mod clock;
 mod environment;
 pub mod events;
+#[cfg(feature = "lambda")]
 pub mod function;
 mod invoke;
 #[cfg(feature = "kafka")]

@@ -74,9 +74,13 @@ impl FaultPlan {
         Self::At(BTreeMap::new())
     }
 
-    /// One call goes wrong.
-    pub fn one(call: u64, fault: Fault) -> Self {
-        Self::At(BTreeMap::from([(call, fault)]))
+    /// The same, and this call goes wrong, too. Random ones stay as they are.
+    #[must_use]
+    pub fn and(mut self, call: u64, fault: Fault) -> Self {
+        if let Self::At(faults) = &mut self {
+            faults.insert(call, fault);
+        }
+        self
     }
 
     /// The call from which on nothing goes wrong any more.
@@ -141,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_plan_strikes_where_it_says_and_nowhere_else() {
-        let plan = FaultPlan::one(3, Fault::Twice);
+        let plan = FaultPlan::none().and(3, Fault::Twice);
         let struck: Vec<_> =
             (0..6).filter_map(|call| plan.at(call, Class::Write, &mut Rng::new(1))).collect();
         assert_eq!(struck, [Fault::Twice]);

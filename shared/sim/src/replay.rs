@@ -98,10 +98,12 @@ impl Replay {
         self
     }
 
-    /// The same with each fault at each call at which it makes a difference, one at a time.
+    /// The same with one fault more: each at each of `calls` at which it makes a difference, behind
+    /// the faults that it has already.
     pub fn with_each_fault(&self, calls: &[Class]) -> impl Iterator<Item = Self> {
-        let faults = (0..).zip(calls).flat_map(|(call, class)| {
-            class.faults().iter().map(move |fault| FaultPlan::one(call, *fault))
+        let behind = (0..).zip(calls).filter(|(call, _)| *call >= self.faults.calm_from());
+        let faults = behind.flat_map(move |(call, class)| {
+            class.faults().iter().map(move |fault| self.faults.clone().and(call, *fault))
         });
         faults.map(|faults| self.clone().with_faults(faults))
     }

@@ -58,9 +58,12 @@ fn every_single_fault(scenario: usize) {
     every_single_fault_of(Scenario::all()[scenario].name);
 }
 
+fn named(name: &str) -> Scenario {
+    Scenario::all().into_iter().find(|scenario| scenario.name == name).expect("one of them")
+}
+
 fn every_single_fault_of(name: &str) {
-    let scenario = Scenario::all().into_iter().find(|scenario| scenario.name == name);
-    let scenario = scenario.expect("it is one of them");
+    let scenario = named(name);
     for seed in 0..scale() {
         let without = Replay::new(&scenario, seed);
         let calls = match without.run() {
@@ -98,6 +101,20 @@ fn w16_every_single_fault_with_transactions_and_clocks_apart() {
 #[test]
 fn w16_every_single_fault_while_retention_passes() {
     every_single_fault(4);
+}
+
+/// Two faults, one behind the other: every pair at full scale, else some of them.
+#[test]
+fn w16_pairs_of_faults() {
+    let without = Replay::new(&named("smallest"), 0);
+    let calls = |replay: &Replay| match replay.run() {
+        Ok(history) => history.calls,
+        Err(finding) => panic!("{finding}"),
+    };
+    let (first, second) = if scale() == 1 { (19, 23) } else { (1, 1) };
+    let one = without.with_each_fault(&calls(&without)).step_by(first).collect::<Vec<_>>();
+    let two = one.iter().flat_map(|one| one.with_each_fault(&calls(one)).collect::<Vec<_>>());
+    run_all("pairs of faults", two.step_by(second));
 }
 
 /// Resets forward, back, in time, with permission and without; each is rolled forward whoever dies.

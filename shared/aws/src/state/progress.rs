@@ -19,6 +19,8 @@ use crate::clock::now;
 
 /// The tasks whose output stands.
 const DONE: &str = "done";
+/// The attempts that began, but for each task's first.
+const BEGUN: &str = "begun";
 /// The attempts that ended without one.
 const FAILED: &str = "failed";
 /// True once all tasks are done: what the stream's filter looks for.
@@ -42,6 +44,9 @@ pub(super) async fn mark(
 ) -> Result<()> {
     let (set, hint) = match mark {
         Mark::Done { task } => (DONE, AttributeValue::Ns(vec![task.to_string()])),
+        Mark::Begun { task, attempt } => {
+            (BEGUN, AttributeValue::Ss(vec![format!("{task}.{attempt}")]))
+        }
         Mark::Failed { task, attempt, kind } => {
             (FAILED, AttributeValue::Ss(vec![format!("{task}.{attempt}.{kind}")]))
         }
@@ -99,12 +104,19 @@ pub(super) async fn load(
     let item = state.get(pipeline, item, by).await?.unwrap_or_default();
     let done = item.get(DONE).and_then(|value| value.as_ns().ok());
     let done = done.into_iter().flatten().filter_map(|task| task.parse().ok());
-    let failed = item.get(FAILED).and_then(|value| value.as_ss().ok());
-    let failed = failed.into_iter().flatten().filter_map(|hint| failed_of(hint));
-    Ok(Marks { marks: done.map(|task| Mark::Done { task }).chain(failed).collect() })
+    let hints = |set| item.get(set).and_then(|value| value.as_ss().ok()).into_iter().flatten();
+    let begun = hints(BEGUN).filter_map(|hint| begun_of(hint));
+    let failed = hints(FAILED).filter_map(|hint| failed_of(hint));
+    Ok(Marks { marks: done.map(|task| Mark::Done { task }).chain(begun).chain(failed).collect() })
 }
 
 /// None for what is no hint: it may be of a newer version.
+fn begun_of(hint: &str) -> Option<Mark> {
+    let (task, attempt) = hint.split_once('.')?;
+    Some(Mark::Begun { task: task.parse().ok()?, attempt: attempt.parse().ok()? })
+}
+
+/// As for [`begun_of`].
 fn failed_of(hint: &str) -> Option<Mark> {
     let mut words = hint.split('.');
     let task = words.next()?.parse().ok()?;

@@ -72,6 +72,13 @@ pub enum Mark {
         /// The task.
         task: u32,
     },
+    /// This attempt, which is not the first one, began.
+    Begun {
+        /// The task.
+        task: u32,
+        /// The attempt.
+        attempt: u32,
+    },
     /// This attempt ended without an output.
     Failed {
         /// The task.

@@ -143,6 +143,12 @@ where
     if load_output(ports.state, &event.pipeline, run, event.task, deadline).await?.is_some() {
         return Ok(ReadOutcome::Exists);
     }
+    if event.attempt > 1 {
+        // A hint: whether a task's last attempt began decides what its end without a word means.
+        let begun = Mark::Begun { task: event.task, attempt: event.attempt };
+        let (pipeline, tasks) = (&event.pipeline, open.tasks());
+        let _ = ports.state.mark(pipeline, run.0, run.1, begun, tasks, deadline).await;
+    }
     let plan = load_plan(ports.state, &event.pipeline, open, deadline).await?;
     let task = load_task(ports.state, &plan, event.task, deadline).await?;
     let (slices, files) = read(ports, event, &plan, &task, deadline, &mut progress).await?;

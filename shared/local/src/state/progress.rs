@@ -41,6 +41,7 @@ pub(super) fn load(pipeline: &Pipeline, run: RunNumber, plan: RandomId) -> Resul
 fn name_of(mark: Mark) -> String {
     match mark {
         Mark::Done { task } => format!("done.{task}"),
+        Mark::Begun { task, attempt } => format!("begun.{task}.{attempt}"),
         Mark::Failed { task, attempt, kind } => format!("failed.{task}.{attempt}.{kind}"),
     }
 }
@@ -50,6 +51,9 @@ fn mark_of(name: &str) -> Option<Mark> {
     let mut words = name.split('.');
     let mark = match words.next()? {
         "done" => Mark::Done { task: words.next()?.parse().ok()? },
+        "begun" => {
+            Mark::Begun { task: words.next()?.parse().ok()?, attempt: words.next()?.parse().ok()? }
+        }
         "failed" => Mark::Failed {
             task: words.next()?.parse().ok()?,
             attempt: words.next()?.parse().ok()?,
@@ -69,10 +73,12 @@ mod tests {
     fn names_say_it_all() {
         let failed = Mark::Failed { task: u32::MAX, attempt: 2, kind: ErrorKind::OutOfTime };
         assert_eq!(name_of(failed), "failed.4294967295.2.out_of_time");
-        for mark in [Mark::Done { task: 7 }, failed] {
+        for mark in [Mark::Done { task: 7 }, Mark::Begun { task: 7, attempt: 3 }, failed] {
             assert_eq!(mark_of(&name_of(mark)), Some(mark));
         }
-        for other in ["", "done", "done.x", "done.1.2", "failed.1.2", "failed.1.2.x", "go.1"] {
+        for other in
+            ["", "done", "done.x", "done.1.2", "begun.1", "failed.1.2", "failed.1.2.x", "go.1"]
+        {
             assert_eq!(mark_of(other), None, "{other}");
         }
     }

@@ -21,11 +21,17 @@ impl Scenario {
     }
 
     /// All scenarios. The first five, "resets" and "aborts" are small enough for every single
-    /// fault.
+    /// fault, "smallest" for every pair.
     pub fn all() -> Vec<Self> {
         let mut all = Self::well_behaved();
         all.extend(Self::troubled());
         all.extend(Self::operated());
+        all.push(Self {
+            topics: &[("a", 1)],
+            records: 3,
+            changes_max: 1,
+            ..Self::plain("smallest")
+        });
         all
     }
 

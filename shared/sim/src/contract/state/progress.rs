@@ -19,6 +19,7 @@ pub(super) async fn a_hint_is_left_once_or_more_than_once<S: StateStore, C: Cloc
         Mark::Done { task: 0 },
         Mark::Done { task: 1 },
         failed(1, ErrorKind::OutOfTime),
+        Mark::Begun { task: 2, attempt: 2 },
         failed(2, ErrorKind::BadRecord),
     ];
     for mark in marks.into_iter().chain(marks) {
