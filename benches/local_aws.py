@@ -1,4 +1,4 @@
-"""What a run costs on AWS, counted on a local one: requests to S3 and DynamoDB and write units of a
+"""What a run costs on AWS, counted on a local one: requests to S3 and DynamoDB and its units of a
 run with 1, 10 and 100 tasks, and of an idle tick; how long the first and later invocations of each
 function take, how much memory its processes ever had, how large their packages are.
 
@@ -8,20 +8,17 @@ function take, how much memory its processes ever had, how large their packages 
 
 from __future__ import annotations
 
-import math
 import os
-import re
 import sys
 import tempfile
 import zipfile
-from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
 from harness.aws import processes, sam  # noqa: E402
-from harness.aws.calls import Answer, Request  # noqa: E402
+from harness.aws.costs import Costs  # noqa: E402
 from harness.aws.deployment import Deployment  # noqa: E402
 from harness.aws.killing import FUNCTIONS  # noqa: E402
 from harness.aws.ministack import MiniStack  # noqa: E402
@@ -33,29 +30,6 @@ from harness.records import send_small  # noqa: E402
 
 TASKS = (1, 10, 100)
 RELEASE = bool(os.environ.get("RELEASE"))
-REPORT = re.compile(r"REPORT .*?\tDuration: (\d+) ms")
-
-
-class Counted:
-    """Requests, and DynamoDB's write units: 1 for each KB of an item that is put, 1 for a hint."""
-
-    def __init__(self, proxy: Proxy, made: CloudPipeline) -> None:
-        self.requests: Counter[str] = Counter()
-        self.units = 0
-        self.rule = proxy.rule(lambda request: request.about(made.name), self.count)
-
-    def count(self, request: Request, forward) -> Answer:
-        """Counts one, and passes it on."""
-        self.requests[f"{request.service} {request.operation}"] += 1
-        if request.operation in ("PutItem", "UpdateItem"):
-            # Bodies are Base64 in the request and bytes in the table.
-            self.units += math.ceil(len(request.body) * 3 / 4 / 1024)
-        return forward()
-
-    def line(self) -> str:
-        """All of it."""
-        counts = ", ".join(f"{name} {count}" for name, count in sorted(self.requests.items()))
-        return f"{self.units} write units; {counts}"
 
 
 def main() -> None:
@@ -67,7 +41,7 @@ def main() -> None:
             broker.create()
             server.start()
             proxy.start(server)
-            built = sam.build(debug=not RELEASE)
+            built = sam.built(debug=not RELEASE)
             sizes(built)
             measure(broker, proxy, server, built, Path(folder))
             proxy.stop()
@@ -114,20 +88,18 @@ def measure(broker: Broker, proxy: Proxy, server: MiniStack, built: Path, folder
             send_small(ledger, topic, partition, 50)
         made = CloudPipeline(deployment, topic, broker.address, [topic], folder)
         made.spec["limits"] = {"readers": tasks, "bytes_per_task": "50KiB"}
-        counted = Counted(proxy, made)
-        with counted.rule:
+        costs = Costs(proxy, made)
+        with costs.rule:
             made.tick()
             made.wait_closed(1, seconds=300)
             made.check(ledger, topics=[topic])
-        print(f"{tasks} task(s): {counted.line()}")
-    counted = Counted(proxy, made)
-    with counted.rule:
+        print(f"{tasks} task(s):\n{costs}")
+    costs = Costs(proxy, made)
+    with costs.rule:
         assert made.tick() == "idle"
-    print(f"idle tick of {tasks} partitions: {counted.line()}")
+    print(f"idle tick of {tasks} partitions:\n{costs}")
     for function in FUNCTIONS:
-        took = [
-            int(found[1]) for line in deployment.log(function) if (found := REPORT.search(line))
-        ]
+        took = deployment.durations_ms(function)
         resident = [processes.resident_bytes(pid) for pid in deployment.processes(function)]
         print(
             f"{function}: first invocation {took[0]} ms, shortest {min(took)} ms of {len(took)}; "

@@ -20,7 +20,6 @@ HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("TIDEGATE_CACHE", Path.home() / ".cache" / "tidegate"))
 FLAGS = [
     "-Xms64m",
-    "-Xmx384m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",
@@ -37,10 +36,12 @@ def libs() -> Path:
 
 
 class Java:
-    """The JVM and the jars, with what is kept for them."""
+    """The JVM and the jars, with what is kept for them. `heap_mb`: what a broker's heap may take;
+    one with many partitions needs more."""
 
     def __init__(self, jars: Path) -> None:
         self.jars = jars
+        self.heap_mb = 384
         java = subprocess.run(["java", "-version"], check=True, capture_output=True, text=True)
         # The archive is bound to the JVM and to the jars' paths, sizes and times.
         facts = [java.stderr, str(jars)]
@@ -60,7 +61,8 @@ class Java:
             f"-Dlog4j.configuration=file:{kafka / 'log4j.properties'}",
         ]
         share = [f"-XX:SharedArchiveFile={self.archive}"] if self.archive.exists() else []
-        return ["java", *FLAGS, *QUIET, *share, "-cp", f"{self.jars}/*", *log, *arguments]
+        heap = f"-Xmx{self.heap_mb}m"
+        return ["java", heap, *FLAGS, *QUIET, *share, "-cp", f"{self.jars}/*", *log, *arguments]
 
     def prepare(self, start_and_stop: Callable[[Path, list[str]], None]) -> None:
         """Makes what is kept, unless it is there. `start_and_stop` runs one broker in a folder,

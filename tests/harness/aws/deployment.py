@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ SHORT = {
     "ReadingLeaseSeconds": "4",
     "FinalizingLeaseSeconds": "4",
 }
+_REPORT = re.compile(r"REPORT .*?\tDuration: (\d+) ms")
 
 
 class Deployment:
@@ -100,6 +102,10 @@ class Deployment:
     def log(self, which: str) -> list[str]:
         """What a function logged. A call's lines are there when it has ended."""
         return metrics.log_lines(self.client("logs"), self.function(which))
+
+    def durations_ms(self, which: str) -> list[int]:
+        """How long each call of a function took that has ended."""
+        return [int(found[1]) for line in self.log(which) if (found := _REPORT.search(line))]
 
     def emf(self, which: str, pipeline: str | None = None) -> list[dict[str, Any]]:
         """The metrics that a function emitted."""

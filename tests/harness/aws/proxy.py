@@ -4,7 +4,6 @@ refuse, delay or lose one, or end the process that sent it."""
 from __future__ import annotations
 
 import contextlib
-import functools
 import http.client
 import socket
 import threading
@@ -135,14 +134,14 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        self._sent_by: int | None = None
 
     def log_message(self, *_: object) -> None:
         """Nothing: the server has a log."""
 
     def _handle(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        sender = functools.partial(self.proxy.sender, self.client_address[1])
-        request = Request(self.command, self.path, headers, self._body(headers), sender)
+        request = Request(self.command, self.path, headers, self._body(headers), self._sender)
         answer = self.proxy.answer(request)
         if answer is None:
             self.close_connection = True
@@ -160,6 +159,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)
+
+    def _sender(self) -> int | None:
+        """A connection is one process's as long as it lives: once found, it is not looked for."""
+        self._sent_by = self._sent_by or self.proxy.sender(self.client_address[1])
+        return self._sent_by
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _handle
 

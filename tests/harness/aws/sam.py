@@ -15,11 +15,11 @@ from .ministack import MiniStack
 TEMPLATE = tools.ROOT / "infra" / "template.yaml"
 
 
-def built(log: Path) -> Path:
+def built(log: Path | None = None, debug: bool = True) -> Path:
     """The built template: TIDEGATE_SAM_BUILD, or that of this tree, built now."""
     if given := os.environ.get("TIDEGATE_SAM_BUILD"):
         return Path(given).resolve()
-    return build(log=log)
+    return build(log=log, debug=debug)
 
 
 def build(template: Path = TEMPLATE, log: Path | None = None, debug: bool = True) -> Path:

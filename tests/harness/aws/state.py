@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 Item = dict[str, Any]
+_OF_A_RUN = re.compile(r"run/(\d+)/[0-9a-f]{32}/([a-z]+(?:/\d+)?)")
+
+
+class Stored(NamedTuple):
+    """How large documents of one kind are: as they are read, and as they are kept."""
+
+    plain: int
+    kept: int
+    items: int
 
 
 class State:
@@ -61,6 +72,20 @@ class State:
                 return found
             more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
+    def stored(self, pipeline: str, run: int) -> dict[str, Stored]:
+        """Kind (`head`, `plan`, `plan/N` of a task, …) -> how large it is, of one run."""
+        found: dict[str, Stored] = {}
+        for item in self.items(pipeline):
+            name = item["item"]["S"]
+            of_a_run = _OF_A_RUN.match(name)
+            if of_a_run and int(of_a_run[1]) != run:
+                continue
+            kind = re.sub(r"\d+", "N", of_a_run[2]) if of_a_run else name
+            plain, kept, items = found.get(kind, (0, 0, 0))
+            plain += int(item.get("bytes", {"N": "0"})["N"])
+            found[kind] = Stored(plain, kept + item_bytes(item), items + 1)
+        return found
+
     def restore(self, pipeline: str, items: list[Item]) -> None:
         """Puts the pipeline's items back as they once were, as a restored backup has them."""
         for item in self.items(pipeline):
@@ -68,6 +93,26 @@ class State:
             self.client.delete_item(TableName=self.table, Key=key)
         for item in items:
             self.client.put_item(TableName=self.table, Item=item)
+
+
+def _value_bytes(value: dict[str, Any]) -> int:
+    """The size of an attribute's value, as DynamoDB counts it."""
+    ((kind, held),) = value.items()
+    if kind == "B":
+        return len(base64.b64decode(held) if isinstance(held, str) else held)
+    if kind == "S":
+        return len(held.encode())
+    if kind == "N":
+        return len(held) // 2 + 1
+    if kind in ("SS", "NS"):
+        return sum(_value_bytes({kind[0]: one}) for one in held)
+    assert kind in ("BOOL", "NULL"), f"no document has an attribute of type {kind}"
+    return 1
+
+
+def item_bytes(item: dict[str, Any]) -> int:
+    """The size of an item, as DynamoDB counts it: names and values."""
+    return sum(len(name) + _value_bytes(value) for name, value in item.items())
 
 
 def _document(item: Item) -> dict[str, Any]:
