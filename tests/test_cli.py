@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from pathlib import Path
 
@@ -121,6 +122,28 @@ def test_verify_notices_a_manifest_that_lies(filled):
     made.verify(code=FAILED)
 
 
+def test_verify_notices_that_the_state_is_gone(filled, tmp_path):
+    """`verify`: what stands in the destination must have a state; where nothing does it is the
+    arguments that are wrong."""
+    made, _ = filled
+    other = str(tmp_path / "other-state")
+    ended = made.verify("--state", other, code=FAILED)
+    assert "_runs/" in ended.err and "state" in ended.err, ended.err
+    made.set(destination=f"file://{tmp_path / 'elsewhere'}")
+    made.verify("--state", other, code=USAGE)
+
+
+def test_output_that_is_lost_is_no_success(filled):
+    """A disk that is full must not make a part of the answer look like the whole."""
+    made, _ = filled
+    for verb in ("status", "plan", "verify"):
+        with open("/dev/full", "w") as full:
+            command = [str(made.tidegate.path), verb, str(made.path), "--json"]
+            ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60)
+        assert ended.returncode == FAILED, f"{verb}: {ended}"
+        assert ended.stderr.count(b"standard output") == 1, f"{verb}: {ended}"
+
+
 def test_another_state_folder_is_another_memory(filled, tmp_path):
     """`--state`: a state that knows nothing of the destination's layouts publishes nothing."""
     made, _ = filled
@@ -146,8 +169,6 @@ def test_the_environment_may_be_empty(filled, ledger):
     """No secrets, no variables, no home: nothing of it is needed."""
     made, name = filled
     send_small(ledger, name, 0, 1)
-    import subprocess
-
     command = [str(made.tidegate.path), "run", str(made.path), "--json"]
     ended = subprocess.run(command, env={}, cwd="/", capture_output=True, timeout=60)
     assert ended.returncode == DONE, ended.stderr

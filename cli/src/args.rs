@@ -108,9 +108,9 @@ pub(crate) struct AbortArgs {
     #[command(flatten)]
     pub(crate) spec: SpecArg,
     /// Why: it stands in the manifest, and in status.
-    #[arg(long)]
+    #[arg(long, default_value = "no reason was given")]
     pub(crate) reason: String,
-    /// Do not ask.
+    /// Do not ask (where there is no terminal nobody is asked).
     #[arg(long)]
     pub(crate) yes: bool,
     /// Show what would be given up, and change nothing.

@@ -1,16 +1,21 @@
 //! Standard output for what was asked for, standard error for everything else.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use tracing::Level;
 
-/// Prints a line. That nobody reads it (a closed pipe) must not end the work.
+/// Whether something that was to be printed is lost, though somebody waits for it.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Prints a line. That nobody reads it (a closed pipe) must not end the work, nor that it cannot
+/// be written.
 pub(crate) fn say(line: &str) {
     if let Err(error) = writeln!(io::stdout().lock(), "{line}")
         && error.kind() != io::ErrorKind::BrokenPipe
     {
-        complain(&format!("write to standard output: {error}"));
+        lost(&error);
     }
 }
 
@@ -18,8 +23,20 @@ pub(crate) fn say(line: &str) {
 pub(crate) fn say_json(object: &impl Serialize) {
     match serde_json::to_string(object) {
         Ok(line) => say(&line),
-        Err(error) => complain(&format!("write JSON: {error}")),
+        Err(error) => lost(&error),
     }
+}
+
+/// The first loss is told of; that there was one, the exit code says.
+fn lost(error: &impl std::fmt::Display) {
+    if !LOST.swap(true, Ordering::Relaxed) {
+        complain(&format!("write to standard output: {error}"));
+    }
+}
+
+/// Whether all that was to be printed is.
+pub(crate) fn said_all() -> bool {
+    !LOST.load(Ordering::Relaxed)
 }
 
 /// Prints an object as a line of JSON that begins with its type.

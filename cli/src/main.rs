@@ -28,7 +28,9 @@ fn main() -> ExitCode {
         console::complain(&failure.error.to_string());
         failure.exit
     });
-    exit.into()
+    // Whoever reads the output must not take a part of it for the whole.
+    let cut = matches!(exit, Exit::Done | Exit::DoneBut) && !console::said_all();
+    if cut { Exit::Failed } else { exit }.into()
 }
 
 /// Runs the command on its own task, so that an interrupt is noticed whatever it computes.

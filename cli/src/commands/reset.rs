@@ -1,5 +1,6 @@
 //! `reset`: an operator decides where partitions go on.
 
+mod distinct;
 mod show;
 mod target;
 
@@ -35,7 +36,11 @@ pub(crate) async fn run(
     };
     let ports = Embedded::new(state, objects, log, 1);
     let holder = ports.clock.random_id();
-    let _hold = ports.state.hold(&spec.pipeline, holder, ports.deadline()).await?;
+    // A dry run takes no lease, and writes nothing: not even who holds it.
+    let _hold = match args.dry_run {
+        true => None,
+        false => Some(ports.state.hold(&spec.pipeline, holder, ports.deadline()).await?),
+    };
     let invoker = LocalInvoker::new();
     let planner = ports.planner(holder, &invoker);
     let outcome = Box::pin(reset(&planner, &spec, &request, ports.deadline())).await?;

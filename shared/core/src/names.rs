@@ -39,3 +39,19 @@ fn component_fault(component: &str) -> Option<String> {
     }
     None
 }
+
+/// The columns of a raw table: a directory's key of the same name would hide one of them.
+const COLUMNS: [&str; 8] =
+    ["key", "value", "topic", "partition", "offset", "timestamp", "timestampType", "headers"];
+
+/// Why `key` cannot be a folder's key (`key=value`), if it cannot.
+fn key_fault(key: &str) -> Option<String> {
+    if key.is_empty() {
+        return Some("a key may not be empty".to_owned());
+    }
+    if !key.chars().all(needs_no_escape) {
+        return Some(format!("the key {key:?} has other characters than a-z A-Z 0-9 - _ ."));
+    }
+    let hidden = COLUMNS.iter().find(|column| column.eq_ignore_ascii_case(key))?;
+    Some(format!("the key {key:?} would hide the column {hidden}"))
+}

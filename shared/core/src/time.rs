@@ -48,16 +48,17 @@ impl Deadline {
     }
 }
 
-/// Instants in documents that people read: RFC 3339 in UTC.
+/// Instants in documents that people read: RFC 3339 in UTC. Of what a wrong clock says, the last
+/// or first time that has such a text.
 pub(crate) mod rfc3339 {
     use jiff::Timestamp;
-    use serde::{Deserialize, Deserializer, Serializer, de, ser};
+    use serde::{Deserialize, Deserializer, Serializer, de};
 
     use super::Millis;
 
     pub(crate) fn serialize<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
-        let at = Timestamp::from_millisecond(at.0).map_err(ser::Error::custom)?;
-        serializer.collect_str(&at)
+        let first_or_last = if at.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
+        serializer.collect_str(&Timestamp::from_millisecond(at.0).unwrap_or(first_or_last))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Millis, D::Error> {

@@ -6,6 +6,7 @@ use serde_json::Value;
 use tidegate_core::planning::ResetTo;
 use tidegate_core::spec::units::parse_time;
 
+use super::distinct::Distinct;
 use crate::exit::Failure;
 
 /// A word, a time, or the name of a file of offsets.
@@ -43,6 +44,7 @@ fn read(path: &str) -> Result<ResetTo, Failure> {
 fn offsets(text: &str) -> Result<ResetTo, Vec<String>> {
     let topics: Value =
         serde_json::from_str(text).map_err(|error| vec![format!("it is no JSON: {error}")])?;
+    serde_json::from_str(text).map(|Distinct| ()).map_err(|error| vec![error.to_string()])?;
     let Some(topics) = topics.as_object().filter(|topics| !topics.is_empty()) else {
         return Err(vec!["it names no topic".to_owned()]);
     };
@@ -99,6 +101,10 @@ mod tests {
         let faults = offsets(text).expect_err("much is wrong").join("; ");
         for part in ["a-0: -1", "a-1: \"7\"", "\"x\"", "\"01\"", "a-2: 1.5", "b names", "c names"] {
             assert!(faults.contains(part), "{part}: {faults}");
+        }
+        for text in [r#"{"t": {"0": 6}, "t": {"1": 7}}"#, r#"{"t": {"0": 8, "0": 9}}"#] {
+            let faults = offsets(text).expect_err("one of them would be passed over").join("; ");
+            assert!(faults.contains("stands there twice at line 1"), "{faults}");
         }
         for text in ["", "[]", "{}", "7", "{"] {
             assert!(offsets(text).is_err(), "{text}");

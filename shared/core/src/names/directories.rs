@@ -103,6 +103,11 @@ impl DirectoryTemplate {
         &self.text
     }
 
+    /// The keys of its folders, as they are written.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.components.iter().filter_map(|component| component.key.strip_suffix('='))
+    }
+
     /// The bucket of a time (milliseconds since 1970): the same for all times of one directory.
     /// None: the directory of times that are missing (−1) or outside the years 1970–9999.
     pub fn bucket(&self, millis: i64) -> Option<i64> {

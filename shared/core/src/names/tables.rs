@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{component_fault, needs_no_escape};
+use super::{component_fault, key_fault, needs_no_escape};
 use crate::error::{Error, Result};
 
 /// What stands for the topic's name in a spec's `table`.
@@ -58,8 +58,28 @@ impl TableTemplate {
         }
     }
 
+    /// The keys of its folders (`key=value`), as they are written.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/').filter_map(|folder| folder.split_once('=')).map(|(key, _)| key)
+    }
+
     fn fault(&self, topic: &str) -> Option<String> {
-        self.0.replace(TOPIC, topic).split('/').find_map(component_fault)
+        self.0.replace(TOPIC, topic).split('/').find_map(|folder| {
+            component_fault(folder).or_else(|| value_fault(folder)).or_else(|| {
+                let (key, _) = folder.split_once('=')?;
+                key_fault(key)
+            })
+        })
+    }
+}
+
+/// Why what stands behind a folder's key is no value, if it is none.
+fn value_fault(folder: &str) -> Option<String> {
+    let (_, value) = folder.split_once('=')?;
+    match value {
+        "" => Some(format!("{folder:?} has no value")),
+        value if value.contains('=') => Some(format!("{folder:?} has more than one =")),
+        _ => None,
     }
 }
 
@@ -134,6 +154,12 @@ mod tests {
             "a%2Fb",
             "tägl",
             "a\\b",
+            "=a",
+            "a=",
+            "a=b=c",
+            "offset=7",
+            "x/Key={topic}",
+            "{topic}=1",
         ];
         for template in bad {
             let error = TableTemplate::parse(template).expect_err(template);

@@ -18,7 +18,8 @@ pub(super) struct Pending {
 }
 
 /// The topics that wait, each with what is pending of it: less than `min_bytes`, and last read
-/// less than `max_wait` ago. A topic that was never read waits for nothing.
+/// less than `max_wait` ago. A topic that was never read waits for nothing, nor does one that was
+/// read in the far future: some clock was wrong.
 pub(super) fn waiting(
     batching: &Batching,
     now: Millis,
@@ -30,8 +31,9 @@ pub(super) fn waiting(
         *bytes = bytes.saturating_add(one.bytes);
         *last_read = (*last_read).max(one.last_read);
     }
-    let waits = |bytes: u64, last_read: Option<Millis>| {
-        bytes < batching.min_bytes && last_read.is_some_and(|at| now.since(at) < batching.max_wait)
+    let lately = |at: Millis| now.since(at).max(at.since(now)) < batching.max_wait;
+    let waits = |bytes, last_read: Option<Millis>| {
+        bytes < batching.min_bytes && last_read.is_some_and(lately)
     };
     topics
         .into_iter()
@@ -60,6 +62,7 @@ mod tests {
             topic("enough together", 50, None),
             topic("long ago", 1, Some(-1)),
             topic("never", 1, None),
+            topic("a clock was ahead", 1, Some(120_000)),
         ];
         let waiting = waiting(&batching, Millis(59_999), &pending);
         assert_eq!(waiting.into_keys().collect::<Vec<_>>(), ["little".into()]);

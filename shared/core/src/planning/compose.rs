@@ -58,7 +58,7 @@ pub fn plan(
     let first_run = new.base.is_none();
     let kept = if first_run { start::keep_of_missing(spec, seen) } else { Vec::new() };
     if first_run {
-        start::check(spec, seen)?;
+        start::check(spec, seen, new.now)?;
     }
     let mut draft = Draft::new(absent::absent(spec, checkpoint, seen), kept);
     let mut candidates = Vec::new();

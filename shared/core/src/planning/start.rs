@@ -6,14 +6,22 @@ use super::judge::Case;
 use crate::documents::{CheckpointEntry, PartitionState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ports::{Observation, PartitionOffsets};
+use crate::spec::units::time_text;
 use crate::spec::{Spec, Start};
 use crate::time::Millis;
 use crate::words::{Isolation, TopicPartition};
 
-/// Refuses offsets that `start` gives for what is not there, all of them at once (`Config`). A
-/// topic that is not there at all is passed over: it may come.
-pub(super) fn check(spec: &Spec, seen: &Observation) -> Result<()> {
-    let wrong: Vec<String> = given(spec).iter().filter_map(|given| fault(given, seen)).collect();
+/// P12: refuses offsets that `start` gives for what is not there or lies beyond `end`, all of them
+/// at once (`Config`). A topic that is not there at all is passed over: it may come.
+pub(super) fn check(spec: &Spec, seen: &Observation, now: Millis) -> Result<()> {
+    let mut wrong: Vec<String> =
+        given(spec).iter().filter_map(|given| fault(given, seen)).collect();
+    if let (Start::Latest, Some(end)) = (&spec.start, spec.end)
+        && end <= now
+    {
+        let end = time_text(end);
+        wrong.push(format!("end: {end} is past, and start is \"latest\": nothing lies between"));
+    }
     if wrong.is_empty() { Ok(()) } else { Err(Error::config(wrong.join("; "))) }
 }
 
@@ -38,13 +46,16 @@ fn fault(given: &(Arc<str>, i32, i64), seen: &Observation) -> Option<String> {
             format!("{path}: there is no such partition: the topic has {count}, numbered from 0")
         });
     };
-    let end = found.offsets.as_ref().ok()?.high_watermark;
-    (*offset > end).then(|| {
-        format!(
+    let offsets = found.offsets.as_ref().ok()?;
+    let end = offsets.high_watermark;
+    if *offset > end {
+        return Some(format!(
             "{path}: {offset} lies beyond the end of the log, {end}: give an offset up to there, \
              or \"latest\""
-        )
-    })
+        ));
+    }
+    let end = offsets.end_offset.filter(|end| offset > end)?;
+    Some(format!("{path}: {offset} lies beyond the spec's end, which is offset {end} there"))
 }
 
 /// The entry of a partition that the checkpoint does not know: it begins now.

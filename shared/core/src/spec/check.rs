@@ -51,6 +51,7 @@ pub(super) fn spec(raw: RawSpec) -> Result<Spec> {
         Some(directories) => directories,
         None => DirectoryTemplate::parse(DIRECTORIES)?,
     };
+    check_keys(&table, &directories)?;
     let start = raw.start.map_or(Ok(Start::Earliest), |start| self::start(start, &topics))?;
     let end = raw.end.map(not_before_1970);
     check_order(&start, end)?;
@@ -121,6 +122,20 @@ fn check_folders(table: &TableTemplate, topics: &TopicSelection) -> Result<()> {
             table.folder_of(name).map(drop).map_err(|error| refused("table", error.message()))
         }),
     }
+}
+
+/// A key that stands there twice has two values for one file.
+fn check_keys(table: &TableTemplate, directories: &DirectoryTemplate) -> Result<()> {
+    let of_table: Vec<&str> = table.keys().collect();
+    let keys = of_table.iter().copied().chain(directories.keys());
+    for (i, key) in keys.enumerate() {
+        if of_table.iter().take(i).any(|other| other.eq_ignore_ascii_case(key)) {
+            let message =
+                format!("the key {key:?} of {table} is one of directories, or there twice");
+            return Err(refused("table", message));
+        }
+    }
+    Ok(())
 }
 
 fn start(raw: RawStart, topics: &TopicSelection) -> Result<Start> {

@@ -148,14 +148,24 @@ fn unresolved_from(checkpoint: &Checkpoint) -> Option<Millis> {
     })
 }
 
+/// So many causes make one error.
+const CAUSES_TOLD: usize = 10;
+
 /// Why nothing at all could be observed, if something is there to be observed: a run that did
 /// nothing for this reason must not look like one that had nothing to do.
 pub(super) fn nothing_seen(seen: &Observation) -> Option<Error> {
-    let mut causes = seen.topics_missing.iter().map(|(_, cause)| cause);
-    let first = causes.next();
+    let first = seen.topics_missing.first().map(|(_, cause)| cause);
     let mut partitions = seen.partitions.iter().map(|partition| partition.offsets.as_ref().err());
     let first = partitions.try_fold(first, |first, cause| Some(first.or(Some(cause?))))??;
-    Some(Error::new(first.kind, first.message.clone()))
+    let mut messages: Vec<&str> =
+        seen.topics_missing.iter().map(|(_, cause)| cause.message.as_str()).collect();
+    if messages.is_empty() {
+        messages.push(&first.message);
+    }
+    let more = messages.len().saturating_sub(CAUSES_TOLD);
+    messages.truncate(CAUSES_TOLD);
+    let more = if more == 0 { String::new() } else { format!("; and {more} more like these") };
+    Some(Error::new(first.kind, format!("{}{more}", messages.join("; "))))
 }
 
 pub(super) fn new_run<S, L, I, C: Clock>(

@@ -180,7 +180,8 @@ async fn load_named(
     let bytes = bytes.ok_or_else(|| {
         Error::corrupt(format!(
             "{document} of {pipeline} is missing, though the state names it: the state was \
-             damaged or put back to an earlier point"
+             damaged or put back to an earlier point, or the run is open for longer than its \
+             documents are kept; `tidegate abort` gives an open run up"
         ))
     })?;
     let found = documents::hash(&bytes);

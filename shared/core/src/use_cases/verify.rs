@@ -14,7 +14,8 @@ use bytes::Bytes;
 
 use super::state::{LoadedHead, load_checkpoint, load_head, no_state};
 use crate::documents::{Checkpoint, Head};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::names::runs_prefix;
 use crate::ports::{Joiner, ObjectStore, ReadBack, ReadRange, StateStore};
 use crate::spec::Spec;
 use crate::time::Deadline;
@@ -83,7 +84,7 @@ impl Verified {
 /// Verifies a pipeline's destination.
 ///
 /// # Errors
-/// `Config` if the pipeline has no state; whatever keeps state or destination from being read.
+/// `Config` if the pipeline has no state, `Corrupt` if it must have had one; whatever keeps state or destination from being read.
 /// What is wrong with what was read is a finding.
 pub async fn verify<S: StateStore, O: ObjectStore, J: Joiner, R: ReadBack>(
     ports: &VerifyPorts<'_, S, O, J, R>,
@@ -91,13 +92,13 @@ pub async fn verify<S: StateStore, O: ObjectStore, J: Joiner, R: ReadBack>(
     scope: VerifyScope,
     deadline: Deadline,
 ) -> Result<Verified> {
-    let mut loaded = load(ports.state, &spec.pipeline, deadline).await?;
+    let mut loaded = load(ports, &spec.pipeline, deadline).await?;
     for _ in 1..LOOKS_MAX {
         let done = look(ports, spec, &loaded.head, scope, deadline).await?;
         if done.is_whole() {
             return Ok(done);
         }
-        let newer = load(ports.state, &spec.pipeline, deadline).await?;
+        let newer = load(ports, &spec.pipeline, deadline).await?;
         if newer.version == loaded.version {
             return Ok(done);
         }
@@ -106,12 +107,23 @@ pub async fn verify<S: StateStore, O: ObjectStore, J: Joiner, R: ReadBack>(
     look(ports, spec, &loaded.head, scope, deadline).await
 }
 
-async fn load(
-    state: &impl StateStore,
+async fn load<S: StateStore, O: ObjectStore, J, R>(
+    ports: &VerifyPorts<'_, S, O, J, R>,
     pipeline: &PipelineName,
     deadline: Deadline,
 ) -> Result<LoadedHead> {
-    load_head(state, pipeline, deadline).await?.ok_or_else(|| no_state(pipeline))
+    if let Some(loaded) = load_head(ports.state, pipeline, deadline).await? {
+        return Ok(loaded);
+    }
+    let stands = ports.objects.list(&runs_prefix(pipeline), None, deadline).await?;
+    Err(match stands.objects.first() {
+        None => no_state(pipeline),
+        Some(of_a_run) => Error::corrupt(format!(
+            "pipeline {pipeline} has no state here, and {} stands in its destination: its state \
+             was lost, or --state is another",
+            of_a_run.path
+        )),
+    })
 }
 
 /// One look at everything.

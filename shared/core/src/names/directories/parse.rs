@@ -1,11 +1,7 @@
 //! Reading one folder of a template. The errors are what is wrong with it.
 
 use super::{Component, Field, Part};
-use crate::names::{component_fault, needs_no_escape};
-
-/// The columns of a raw table: a directory's key of the same name would hide one of them.
-const COLUMNS: [&str; 8] =
-    ["key", "value", "topic", "partition", "offset", "timestamp", "timestampType", "headers"];
+use crate::names::{component_fault, key_fault, needs_no_escape};
 
 /// The longest folder of a template, in bytes: what it becomes is at most twice as long (`%Y`),
 /// or its key and the default partition, and stays below a component's limit.
@@ -22,7 +18,9 @@ pub(super) fn component(text: &str) -> Result<Component, String> {
     let (key, value) = match text.split_once('=') {
         None => (String::new(), text),
         Some((key, value)) => {
-            check_key(key)?;
+            if let Some(fault) = key_fault(key) {
+                return Err(fault);
+            }
             (format!("{key}="), value)
         }
     };
@@ -30,19 +28,6 @@ pub(super) fn component(text: &str) -> Result<Component, String> {
         return Err(format!("{text:?} has no value"));
     }
     Ok(Component { key, parts: parts(value)? })
-}
-
-fn check_key(key: &str) -> Result<(), String> {
-    if key.is_empty() {
-        return Err("a key may not be empty".to_owned());
-    }
-    if !key.chars().all(needs_no_escape) {
-        return Err(format!("the key {key:?} has other characters than a-z A-Z 0-9 - _ ."));
-    }
-    match COLUMNS.iter().find(|column| column.eq_ignore_ascii_case(key)) {
-        Some(column) => Err(format!("the key {key:?} would hide the column {column}")),
-        None => Ok(()),
-    }
 }
 
 fn parts(value: &str) -> Result<Vec<Part>, String> {

@@ -137,12 +137,28 @@ fn p10_p12_offsets_for_what_is_not_there_are_all_named_at_once() {
         "t": {"0": 11, "1": 10, "7": 0, "8": 0},
     }}));
     let seen = seen(vec![observed("t", 0, offsets(0, 10)), observed("t", 1, offsets(0, 10))]);
-    let error = check(&spec, &seen).expect_err("not there");
+    let error = check(&spec, &seen, NOW).expect_err("not there");
     assert_eq!(error.kind(), ErrorKind::Config);
     let message = error.message();
     for part in ["start.t.0: 11 lies beyond", "start.t.7: there is no", "start.t.8", "has 2"] {
         assert!(message.contains(part), "{part} in {message}");
     }
     assert!(!message.contains("start.t.1") && !message.contains("later"), "{message}");
-    assert!(check(&self::spec(json!({"start": "latest"})), &seen).is_ok());
+    assert!(check(&self::spec(json!({"start": "latest"})), &seen, NOW).is_ok());
+}
+
+#[test]
+fn p12_a_start_behind_the_end_is_refused() {
+    let mut at = offsets(0, 10);
+    at.end_offset = Some(5);
+    let seen = seen(vec![observed("t", 0, at)]);
+    let end = "1970-01-01T00:00:07Z";
+    let check = |start| check(&spec(json!({ "start": start, "end": end })), &seen, NOW);
+    assert!(check(json!({"t": {"0": 5}})).is_ok());
+    let error = check(json!({"t": {"0": 6}})).expect_err("behind it");
+    assert!(error.message().starts_with("start.t.0: 6 lies beyond the spec's end"), "{error}");
+    let error = check(json!("latest")).expect_err("the end is past");
+    assert!(error.message().contains("nothing lies between"), "{error}");
+    let later = spec(json!({"start": "latest", "end": "1970-01-01T00:00:08Z"}));
+    assert!(super::check(&later, &seen, NOW).is_ok());
 }
