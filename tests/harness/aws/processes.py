@@ -44,9 +44,10 @@ def functions(server: int) -> dict[int, str]:
     return {pid: name for pid, name in named if name}
 
 
-def client_of(server: int, port: int) -> int | None:
-    """Which of the server's functions holds the local TCP port: who sent a request."""
-    inode = _inode_of(port)
+def client_of(server: int, port: int, to: int) -> int | None:
+    """Which of the server's functions holds the connection from one TCP port to another: who sent
+    a request. The first alone would not do: connections to different ports may share theirs."""
+    inode = _inode_of(port, to)
     if inode is None:
         return None
     for pid in children(server):
@@ -58,13 +59,14 @@ def client_of(server: int, port: int) -> int | None:
     return None
 
 
-def _inode_of(port: int) -> str | None:
-    """The socket whose local end is the port, on any of this machine's addresses."""
+def _inode_of(port: int, to: int) -> str | None:
+    """The socket between the two ports, on any of this machine's addresses."""
     for table in ("net/tcp", "net/tcp6"):
         with contextlib.suppress(OSError):
             for line in (PROC / table).read_text().splitlines()[1:]:
                 columns = line.split()
-                if int(columns[1].rpartition(":")[2], 16) == port and columns[9] != "0":
+                ends = [int(end.rpartition(":")[2], 16) for end in columns[1:3]]
+                if ends == [port, to] and columns[9] != "0":
                     return columns[9]
     return None
 

@@ -64,7 +64,7 @@ class Proxy:
     def sender(self, port: int) -> int | None:
         """The function's process that has this end of a connection."""
         assert self._server is not None
-        return processes.client_of(self._server.pid, port)
+        return processes.client_of(self._server.pid, port, self.port)
 
     def answer(self, request: Request) -> Answer | None:
         """Counts a request, and treats it by the first rule that matches, or passes it on."""

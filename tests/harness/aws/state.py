@@ -36,13 +36,25 @@ class State:
     def head(self, pipeline: str) -> dict[str, Any] | None:
         """The head; none before the first run."""
         item = self.item(pipeline, "head")
-        return _document(item) if item else None
+        return self._read(pipeline, item) if item else None
 
     def document(self, pipeline: str, name: str) -> dict[str, Any]:
-        """A document that is small enough for one item."""
+        """A document, whatever number of items it is kept in."""
         item = self.item(pipeline, name)
         assert item, f"{pipeline} has no {name}"
-        return _document(item)
+        return self._read(pipeline, item)
+
+    def _read(self, pipeline: str, item: Item) -> dict[str, Any]:
+        parts = [item]
+        if "chunks" in item:
+            of = f"{item['item']['S']}#{item['hash']['S']}"
+            numbers = range(int(item["chunks"]["N"]))
+            found = [self.item(pipeline, f"{of}/{number}") for number in numbers]
+            parts = [chunk for chunk in found if chunk]
+            assert len(parts) == len(found), f"{pipeline} lacks chunks of {of}"
+        body = b"".join(part["body"]["B"] for part in parts)
+        size = int(item["bytes"]["N"])
+        return json.loads(pa.decompress(body, decompressed_size=size, codec="zstd").to_pybytes())
 
     def checkpoint(self, pipeline: str) -> dict[tuple[str, int], int]:
         """Topic, partition -> next offset, by the checkpoint that the head names."""
@@ -113,9 +125,3 @@ def _value_bytes(value: dict[str, Any]) -> int:
 def item_bytes(item: dict[str, Any]) -> int:
     """The size of an item, as DynamoDB counts it: names and values."""
     return sum(len(name) + _value_bytes(value) for name, value in item.items())
-
-
-def _document(item: Item) -> dict[str, Any]:
-    size = int(item["bytes"]["N"])
-    plain = pa.decompress(item["body"]["B"], decompressed_size=size, codec="zstd")
-    return json.loads(plain.to_pybytes())
