@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidegate_core::Result;
 use tidegate_core::ports::{Clock, Encoder, LogSource, ObjectStore, ReaderEvent, StateStore};
-use tidegate_core::use_cases::{ReadOutcome, ReaderPorts, TaskSummary, read_task};
+use tidegate_core::use_cases::{ReadOutcome, ReaderPorts, TaskSummary, read_task, run_of_task};
 use tokio::task::JoinSet;
 
 use super::Embedded;
@@ -68,15 +68,26 @@ where
         settings: ports.settings,
     };
     let deadline = ports.deadline();
-    let told = |rows, bytes| progress.read(rows, bytes);
-    let outcome = Box::pin(read_task(&reader, &event, deadline, told)).await?;
+    let of_task = run_of_task(&ports.state, &event, deadline).await?;
+    let read = match &of_task {
+        Some(run) => {
+            let told = |rows, bytes| progress.read(rows, bytes);
+            Some(Box::pin(read_task(&reader, run, &event, deadline, told)).await?)
+        }
+        None => None,
+    };
+    tell(&event, read);
+    Ok(())
+}
+
+/// Logs what became of a task.
+fn tell(event: &ReaderEvent, read: Option<ReadOutcome>) {
     let (run, task) = (event.run, event.task);
-    let (outcome, done) = match outcome {
-        ReadOutcome::Written(done) => ("task read", done),
-        ReadOutcome::Exists => ("task was read before", TaskSummary::default()),
-        ReadOutcome::Stale => ("the run was closed meanwhile", TaskSummary::default()),
+    let (outcome, done) = match read {
+        Some(ReadOutcome::Written(done)) => ("task read", done),
+        Some(ReadOutcome::Exists) => ("task was read before", TaskSummary::default()),
+        None => ("the run was closed meanwhile", TaskSummary::default()),
     };
     let TaskSummary { rows, payload_bytes, files, file_bytes } = done;
     tracing::info!(%run, task, rows, payload_bytes, files, file_bytes, "{outcome}");
-    Ok(())
 }

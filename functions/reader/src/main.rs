@@ -59,7 +59,7 @@ impl Reader {
             Box::pin(log.observe(&event.request, invocation.deadline)).await
         }
         .await;
-        serde_json::to_value(ObserveAnswer::of(&seen))
+        serde_json::to_value(ObserveAnswer::of(seen))
             .map_err(|error| Failure::corrupt("the answer is no JSON").with_source(error))
     }
 }

@@ -4,10 +4,7 @@ use tidegate_aws::function::Invocation;
 use tidegate_aws::{DynamoState, S3Objects};
 use tidegate_core::Result;
 use tidegate_core::ports::ReaderEvent;
-use tidegate_core::spec::Spec;
-use tidegate_core::use_cases::{
-    ReadOutcome, ReaderPorts, TaskSummary, load_head, load_plan, read_task,
-};
+use tidegate_core::use_cases::{ReadOutcome, ReaderPorts, TaskSummary, read_task, run_of_task};
 use tidegate_local::SystemClock;
 use tidegate_parquet::RawEncoder;
 
@@ -22,31 +19,27 @@ impl Reader {
     ) -> Result<&'static str> {
         let by = invocation.deadline;
         let state = DynamoState::new(&self.clients, &self.environment.table);
-        let loaded = load_head(&state, &event.pipeline, by).await?;
-        let open = loaded.as_ref().and_then(|loaded| loaded.head.open_as(event.run, event.plan));
-        let Some(open) = open else { return Ok(told(ReadOutcome::Stale)) };
-        let plan = load_plan(&state, &event.pipeline, open, by).await?;
-        let spec = Spec::from_value(&plan.spec)?;
+        let Some(run) = run_of_task(&state, event, by).await? else {
+            return Ok(told("stale", TaskSummary::default()));
+        };
         let ports = ReaderPorts {
             state: &state,
-            objects: &S3Objects::at(&self.clients, &spec.destination)?,
-            log: &self.sources.of(&spec)?,
+            objects: &S3Objects::at(&self.clients, &run.spec().destination)?,
+            log: &self.sources.of(run.spec())?,
             encoder: &RawEncoder::default(),
             clock: &SystemClock,
             settings: self.environment.settings(invocation.remaining),
         };
-        Ok(told(Box::pin(read_task(&ports, event, by, |_, _| {})).await?))
+        Ok(match Box::pin(read_task(&ports, &run, event, by, |_, _| {})).await? {
+            ReadOutcome::Written(done) => told("written", done),
+            ReadOutcome::Exists => told("exists", TaskSummary::default()),
+        })
     }
 }
 
-/// What became of the task, in one word.
-fn told(outcome: ReadOutcome) -> &'static str {
-    let (word, done) = match outcome {
-        ReadOutcome::Written(done) => ("written", done),
-        ReadOutcome::Exists => ("exists", TaskSummary::default()),
-        ReadOutcome::Stale => ("stale", TaskSummary::default()),
-    };
+/// Logs what became of the task, and answers it in one word.
+fn told(outcome: &'static str, done: TaskSummary) -> &'static str {
     let TaskSummary { rows, payload_bytes, files, file_bytes } = done;
-    tracing::info!(outcome = word, rows, payload_bytes, files, file_bytes, "task");
-    word
+    tracing::info!(outcome, rows, payload_bytes, files, file_bytes, "task");
+    outcome
 }

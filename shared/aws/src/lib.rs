@@ -29,6 +29,7 @@ pub mod metrics;
 mod msk;
 mod objects;
 mod observe;
+mod packed;
 #[cfg(feature = "kafka")]
 mod secret;
 mod state;

@@ -3,8 +3,6 @@
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::Builder;
 use aws_sdk_lambda::primitives::Blob;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use tidegate_core::columns::Columns;
 use tidegate_core::ports::{
@@ -17,11 +15,7 @@ use tidegate_core::{Error, Result};
 
 use crate::call::within;
 use crate::clients::{Clients, PATIENT, timeouts_of};
-
-/// zstd's default level: the answer for 20,000 partitions is made in milliseconds.
-const LEVEL: i32 = 3;
-/// An observation that is larger than this was not made by a reader.
-const OBSERVATION_BYTES_MAX: usize = 256 << 20;
+use crate::packed;
 
 /// The reader's event that asks it to observe: `{"observe": …}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +23,7 @@ pub struct ObserveEvent {
     /// The spec: how to reach Kafka.
     pub spec: serde_json::Value,
     /// What is to be observed.
+    #[serde(with = "packed")]
     pub request: ObserveRequest,
 }
 
@@ -36,52 +31,27 @@ pub struct ObserveEvent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ObserveAnswer {
-    /// What was seen: JSON, compressed with zstd, in Base64. As plain JSON that of 20,000
-    /// partitions would not fit the 6 MB of a synchronous answer.
-    Seen(String),
+    /// What was seen.
+    Seen(#[serde(with = "packed")] Observation),
     /// Why nothing was seen.
     Failed(Cause),
 }
 
 impl ObserveAnswer {
     /// The answer of an observation.
-    pub fn of(observed: &Result<Observation>) -> Self {
-        match observed.as_ref().map_err(Cause::from).and_then(pack) {
+    pub fn of(observed: Result<Observation>) -> Self {
+        match observed {
             Ok(seen) => Self::Seen(seen),
-            Err(cause) => Self::Failed(cause),
+            Err(error) => Self::Failed(Cause::from(&error)),
         }
     }
 
     fn open(self) -> Result<Observation> {
         match self {
-            Self::Seen(packed) => unpack(&packed),
+            Self::Seen(seen) => Ok(seen),
             Self::Failed(cause) => Err(Error::new(cause.kind, cause.message)),
         }
     }
-}
-
-fn pack(seen: &Observation) -> Result<String, Cause> {
-    let json = serde_json::to_vec(seen).map_err(|error| broken(&error))?;
-    let packed = zstd::bulk::compress(&json, LEVEL).map_err(|error| broken(&error))?;
-    Ok(STANDARD.encode(packed))
-}
-
-fn broken(error: &dyn std::error::Error) -> Cause {
-    Cause::from(&Error::corrupt(format!("the observation cannot be packed: {error}")))
-}
-
-fn unpack(packed: &str) -> Result<Observation> {
-    let odd = |what: String| Error::corrupt(format!("the reader's observation: {what}"));
-    let packed = STANDARD.decode(packed).map_err(|error| odd(error.to_string()))?;
-    let mut json = Vec::new();
-    let decoder = zstd::stream::read::Decoder::new(packed.as_slice());
-    let limit = u64::try_from(OBSERVATION_BYTES_MAX).unwrap_or(u64::MAX);
-    decoder
-        .and_then(|decoder| {
-            std::io::Read::read_to_end(&mut std::io::Read::take(decoder, limit), &mut json)
-        })
-        .map_err(|error| odd(error.to_string()))?;
-    serde_json::from_slice(&json).map_err(|error| odd(error.to_string()))
 }
 
 /// Kafka as whoever cannot reach it sees it: a reader is asked, synchronously.
@@ -161,7 +131,8 @@ fn head_of(said: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use tidegate_core::ErrorKind;
-    use tidegate_core::ports::{EpochEnd, ObservedPartition, PartitionOffsets};
+    use tidegate_core::ports::{EpochEnd, ObservedPartition, PartitionEpoch, PartitionOffsets};
+    use tidegate_core::spec::TopicSelection;
     use tidegate_core::time::Millis;
     use tidegate_core::words::{TopicId, TopicPartition};
 
@@ -196,16 +167,38 @@ mod tests {
             partitions: (0..20_000).map(partition).collect(),
             topics_missing: Vec::new(),
         };
-        let answer = ObserveAnswer::of(&Ok(seen.clone()));
-        let bytes = serde_json::to_vec(&answer).expect("JSON").len();
-        assert!(bytes < 3_000_000, "{bytes} of 6 MB");
+        let json = serde_json::to_vec(&ObserveAnswer::of(Ok(seen.clone()))).expect("JSON");
+        assert!(json.len() < 3_000_000, "{} of 6 MB", json.len());
+        let answer: ObserveAnswer = serde_json::from_slice(&json).expect("it is one");
         assert_eq!(answer.open().expect("it opens"), seen);
+    }
+
+    #[test]
+    fn a_request_for_twenty_thousand_partitions_with_long_names_fits_an_event() {
+        let epoch = |index: i32| PartitionEpoch {
+            partition: TopicPartition {
+                topic: format!("{:x<249}", index / 100).into(),
+                partition: index % 100,
+            },
+            epoch: index % 13,
+        };
+        let request = ObserveRequest {
+            topics: TopicSelection::Names(vec!["t".into()]),
+            offsets: true,
+            start_time: None,
+            end_time: None,
+            epochs: (0..20_000).map(epoch).collect(),
+        };
+        let event = ObserveEvent { spec: serde_json::json!({}), request };
+        let json = serde_json::to_vec(&event).expect("JSON");
+        assert!(json.len() < 1_000_000, "{} of 6 MB", json.len());
+        assert_eq!(serde_json::from_slice::<ObserveEvent>(&json).expect("it is one"), event);
     }
 
     #[test]
     fn an_error_keeps_its_kind() {
         let failed = Err(Error::denied("wrong password"));
-        let json = serde_json::to_string(&ObserveAnswer::of(&failed)).expect("JSON");
+        let json = serde_json::to_string(&ObserveAnswer::of(failed)).expect("JSON");
         assert_eq!(json, r#"{"failed":{"kind":"denied","message":"wrong password"}}"#);
         let answer: ObserveAnswer = serde_json::from_str(&json).expect("it is one");
         assert_eq!(answer.open().expect_err("an error").kind(), ErrorKind::Denied);
@@ -213,10 +206,11 @@ mod tests {
 
     #[test]
     fn what_is_no_observation_is_refused() {
-        for packed in
-            ["?", "", "AAAA", &STANDARD.encode(zstd::bulk::compress(b"{", 1).expect("packed"))]
-        {
-            assert_eq!(unpack(packed).expect_err(packed).kind(), ErrorKind::Corrupt);
+        // "{", compressed.
+        let cut = "KLUv/SABCQAAew==";
+        for packed in ["?", "", "AAAA", cut] {
+            let json = serde_json::json!({ "seen": packed });
+            assert!(serde_json::from_value::<ObserveAnswer>(json).is_err(), "{packed}");
         }
     }
 }

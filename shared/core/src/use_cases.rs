@@ -31,7 +31,7 @@ pub use committed::{Committed, Unfinished};
 pub use finalizer::{FinalizeOutcome, FinalizerPorts, finalize};
 pub use observing::{LagReport, Preview, observe_lag, preview};
 pub use planner::{PlannerPorts, TickOutcome, TickReport, tick};
-pub use reader::{ReadOutcome, ReaderPorts, TaskSummary, read_task};
+pub use reader::{ReadOutcome, ReaderPorts, RunOfTask, TaskSummary, read_task, run_of_task};
 pub use reset::{ResetOutcome, ResetRequest, reset};
 pub use state::{check_destination, load_checkpoint, load_head, load_plan, load_task, set_paused};
 pub use verify::{Verified, VerifyPorts, VerifyScope, verify};

@@ -9,7 +9,7 @@ use tidegate_core::ports::{Clock, FinalizerEvent, Invoker, PlannerEvent, ReaderE
 use tidegate_core::spec::Spec;
 use tidegate_core::time::Deadline;
 use tidegate_core::use_cases::{
-    FinalizerPorts, PlannerPorts, ReaderPorts, Settings, finalize, read_task, tick,
+    FinalizerPorts, PlannerPorts, ReaderPorts, Settings, finalize, read_task, run_of_task, tick,
 };
 use tidegate_core::words::{PipelineName, RandomId};
 
@@ -138,7 +138,10 @@ async fn read(ports: &Ports, event: &ReaderEvent) -> Result<String> {
         clock: ports,
         settings: settings(),
     };
-    let outcome = read_task(&reader, event, deadline, |_, _| {}).await?;
+    let Some(run) = run_of_task(ports, event, deadline).await? else {
+        return Ok(told(ports, || "stale".to_owned()));
+    };
+    let outcome = read_task(&reader, &run, event, deadline, |_, _| {}).await?;
     Ok(told(ports, || format!("{outcome:?}")))
 }
 

@@ -11,7 +11,7 @@ use crate::ports::{
     Cause, Clock, Document, Encoder, LogSource, Mark, ObjectStore, ReaderEvent, StateStore, Written,
 };
 use crate::spec::Spec;
-use crate::time::Deadline;
+use crate::time::{Deadline, Millis};
 
 /// What a reader works with.
 #[derive(Debug)]
@@ -50,17 +50,47 @@ pub enum ReadOutcome {
     Written(TaskSummary),
     /// Its output stood already.
     Exists,
-    /// The run is closed or given up, or goes by another plan: nothing was done.
-    Stale,
 }
 
-/// Reads a task and writes its output. `progress` is told of rows and payload bytes as they are
-/// staged.
+/// The open run that a task belongs to: says how Kafka and the destination are reached.
+#[derive(Clone, Debug)]
+pub struct RunOfTask {
+    plan: Plan,
+    spec: Spec,
+}
+
+impl RunOfTask {
+    /// The spec that the run was planned with.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+}
+
+/// The run of a reader's event; none if it is closed or given up, or goes by another plan.
+///
+/// # Errors
+/// Whatever keeps the state from being read; `Corrupt` for what the protocol did not write.
+pub async fn run_of_task(
+    state: &impl StateStore,
+    event: &ReaderEvent,
+    deadline: Deadline,
+) -> Result<Option<RunOfTask>> {
+    let loaded = load_head(state, &event.pipeline, deadline).await?;
+    let open = loaded.as_ref().and_then(|loaded| loaded.head.open_as(event.run, event.plan));
+    let Some(open) = open else { return Ok(None) };
+    let plan = load_plan(state, &event.pipeline, open, deadline).await?;
+    let spec = Spec::from_value(&plan.spec)?;
+    Ok(Some(RunOfTask { plan, spec }))
+}
+
+/// Reads a task of `run`, which is that of `event`, and writes its output. `progress` is told of
+/// rows and payload bytes as they are staged.
 ///
 /// # Errors
 /// Whatever ends the task as a whole; the attempt is then marked as failed.
 pub async fn read_task<S, O, L, E, C>(
     ports: &ReaderPorts<'_, S, O, L, E, C>,
+    run: &RunOfTask,
     event: &ReaderEvent,
     deadline: Deadline,
     progress: impl FnMut(u64, u64) + Send,
@@ -73,9 +103,8 @@ where
     C: Clock,
 {
     let work_by = deadline.earlier_by(ports.settings.last_word);
-    let read = attempt(ports, event, work_by, progress).await;
+    let read = attempt(ports, run, event, work_by, progress).await;
     let mark = match &read {
-        Ok(ReadOutcome::Stale) => return read,
         Ok(ReadOutcome::Written(_) | ReadOutcome::Exists) => Mark::Done { task: event.task },
         Err(error) => Mark::Failed {
             task: event.task,
@@ -83,15 +112,7 @@ where
             kind: kind_of_attempt(error.kind()),
         },
     };
-    let tasks = open_tasks(ports.state, event, deadline).await;
-    let marked = match tasks {
-        Ok(Some(tasks)) => {
-            let (run, plan) = (event.run, event.plan);
-            ports.state.mark(&event.pipeline, run, plan, mark, tasks, deadline).await
-        }
-        Ok(None) => Ok(()),
-        Err(error) => Err(error),
-    };
+    let marked = if_open(ports.state, event, mark, deadline).await;
     // The mark is a hint: the first error is the one that counts.
     let read = read.while_doing(|| format!("read task {} of run {}", event.task, event.run))?;
     marked.while_doing(|| format!("mark task {}", event.task))?;
@@ -112,19 +133,22 @@ fn kind_of_attempt(kind: ErrorKind) -> ErrorKind {
     }
 }
 
-/// How many tasks the run has; none if it is closed, given up or goes by another plan.
-async fn open_tasks(
+/// Leaves a hint, unless the run is closed or given up meanwhile, or goes by another plan.
+async fn if_open(
     state: &impl StateStore,
     event: &ReaderEvent,
+    mark: Mark,
     deadline: Deadline,
-) -> Result<Option<u32>> {
+) -> Result<()> {
     let loaded = load_head(state, &event.pipeline, deadline).await?;
     let open = loaded.as_ref().and_then(|loaded| loaded.head.open_as(event.run, event.plan));
-    Ok(open.map(OpenRun::tasks))
+    let Some(tasks) = open.map(OpenRun::tasks) else { return Ok(()) };
+    state.mark(&event.pipeline, event.run, event.plan, mark, tasks, deadline).await
 }
 
 async fn attempt<S, O, L, E, C>(
     ports: &ReaderPorts<'_, S, O, L, E, C>,
+    RunOfTask { plan, spec }: &RunOfTask,
     event: &ReaderEvent,
     deadline: Deadline,
     mut progress: impl FnMut(u64, u64) + Send,
@@ -136,9 +160,6 @@ where
     E: Encoder,
     C: Clock,
 {
-    let loaded = load_head(ports.state, &event.pipeline, deadline).await?;
-    let open = loaded.as_ref().and_then(|loaded| loaded.head.open_as(event.run, event.plan));
-    let Some(open) = open else { return Ok(ReadOutcome::Stale) };
     let run = (event.run, event.plan);
     if load_output(ports.state, &event.pipeline, run, event.task, deadline).await?.is_some() {
         return Ok(ReadOutcome::Exists);
@@ -146,12 +167,12 @@ where
     if event.attempt > 1 {
         // A hint: whether a task's last attempt began decides what its end without a word means.
         let begun = Mark::Begun { task: event.task, attempt: event.attempt };
-        let (pipeline, tasks) = (&event.pipeline, open.tasks());
+        let (pipeline, tasks) = (&event.pipeline, plan.tasks);
         let _ = ports.state.mark(pipeline, run.0, run.1, begun, tasks, deadline).await;
     }
-    let plan = load_plan(ports.state, &event.pipeline, open, deadline).await?;
-    let task = load_task(ports.state, &plan, event.task, deadline).await?;
-    let (slices, files) = read(ports, event, &plan, &task, deadline, &mut progress).await?;
+    let task = load_task(ports.state, plan, event.task, deadline).await?;
+    let at = plan.planned_at;
+    let (slices, files) = read(ports, event, (spec, at), &task, deadline, &mut progress).await?;
     let summary = TaskSummary {
         rows: slices.iter().map(|slice| slice.accounting.rows).sum(),
         payload_bytes: slices.iter().map(|slice| slice.payload_bytes).sum(),
@@ -182,7 +203,7 @@ where
 async fn read<S, O, L, E, C>(
     ports: &ReaderPorts<'_, S, O, L, E, C>,
     event: &ReaderEvent,
-    plan: &Plan,
+    (spec, planned_at): (&Spec, Millis),
     task: &Task,
     deadline: Deadline,
     progress: &mut (impl FnMut(u64, u64) + Send),
@@ -194,14 +215,13 @@ where
     E: Encoder,
     C: Clock,
 {
-    let spec = Spec::from_value(&plan.spec)?;
     let mut void = check(ports.log, &task.slices, deadline).await?;
     loop {
         let reader = ports.clock.random_id();
         let parts = (ports.objects, ports.encoder, &ports.settings);
-        let staging = Staging::new(parts, &spec, plan.planned_at, event, reader, &task.slices);
+        let staging = Staging::new(parts, spec, planned_at, event, reader, &task.slices);
         let mut pass = Pass::new(&task.slices, &void, staging);
-        let fetched = pass.fetch(ports, &spec, deadline, progress).await;
+        let fetched = pass.fetch(ports, spec, deadline, progress).await;
         if let Err(error) = fetched {
             pass.staging.give_up(deadline).await;
             return Err(error);
