@@ -217,6 +217,13 @@ where
         (Err(error), Settled::Nothing { .. }) if error.kind() == ErrorKind::Unavailable => {
             return Err(error);
         }
+        // Another's layout: this state is not the one to go on. Unless the run was closed meanwhile,
+        // and it is that of a later one.
+        (Err(error), Settled::Nothing { .. }) if error.kind() == ErrorKind::Corrupt => {
+            let loaded = load_head(ports.state, &work.plan.pipeline, deadline).await?;
+            let open = loaded.as_ref().and_then(|l| l.head.open_as(work.open.run, work.open.plan));
+            return if open.is_some() { Err(error) } else { Ok(FinalizeOutcome::Stale) };
+        }
         // A wrong destination or a right that is missing must not keep such a run open.
         (Ok(None) | Err(_), Settled::Nothing { entries }) => Err(entries),
         (found, Settled::NeedsLayout) => {
