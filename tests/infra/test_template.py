@@ -142,12 +142,42 @@ def test_state_survives_its_stack():
     assert keys == [("pipeline", "HASH"), ("item", "RANGE")]
 
 
+def test_a_state_that_was_kept_is_taken():
+    """A table of a deleted stack, or one restored from a backup: nothing is made beside it, all
+    use it, and its stream starts the finalizer."""
+    arn = "arn:aws:dynamodb:eu-north-1:123456789012:table/kept/stream/2026-11-26T00:00:00.000"
+    given = {"StateTableName": "kept", "StateTableStreamArn": arn}
+    found = resources(**given)
+    assert "StateTable" not in found and "StateTable" not in json.dumps(found), "it is used still"
+    tables = {variables(name, **given)["TIDEGATE_TABLE"] for name in FUNCTIONS}
+    assert tables == {"kept"}
+    [mapping] = of_type("AWS::Lambda::EventSourceMapping", **given).values()
+    assert mapping["EventSourceArn"] == arn
+    for name in FUNCTIONS:
+        policies = json.dumps(found[f"{name}Role"]["Properties"]["Policies"])
+        assert ":table/kept\"" in policies, name
+    assert ":table/kept/stream/*" in json.dumps(found["FinalizerRole"])
+
+
+def test_endpoints_that_are_there_are_not_made_again():
+    """A route table takes one route for each service."""
+    needed = {"VpcId": "vpc-1", "RouteTableIds": "rtb-1"}
+    assert set(resources("network.yaml", **needed)) == {"S3Endpoint", "DynamoDbEndpoint"}
+    assert set(resources("network.yaml", CreateS3Endpoint="false", **needed)) == {
+        "DynamoDbEndpoint"
+    }
+    assert set(resources("network.yaml", CreateDynamoDbEndpoint="false", **needed)) == {
+        "S3Endpoint"
+    }
+
+
 def test_a_bucket_is_made_private_and_kept():
     """Or is there already, and nothing is done to it."""
     assert not {"DataBucket", "DataBucketPolicy"} & resources(CreateBucket="false").keys()
     stack = resources()["DataBucket"]
     bucket = stack["Properties"]
-    assert (stack["DeletionPolicy"], stack["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    kept = (stack["DeletionPolicy"], stack["UpdateReplacePolicy"])
+    assert kept == ("RetainExceptOnCreate", "Retain")
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
@@ -276,8 +306,8 @@ def test_the_dashboard_shows_metrics_that_there_are():
 def test_the_next_commands_are_printed():
     """With what is known only after the deployment."""
     outputs = documents()["template.yaml"]["Outputs"]
-    status = outputs["StatusCommand"]["Value"]["Fn::Sub"]
-    assert status == "tidegate status ${Pipeline}.json --state dynamodb://${StateTable}"
+    status, _ = outputs["StatusCommand"]["Value"]["Fn::Sub"]
+    assert status == "tidegate status ${Pipeline}.json --state dynamodb://${Table}"
     following, _ = outputs["NextPipelineCommand"]["Value"]["Fn::Sub"]
     given = {word.split("=")[0].strip('"') for word in following.split() if "=" in word}
     assert given == {"Platform", "ScheduleRoleArn", "AlarmTopicArn", "Pipeline", "Spec"}
