@@ -10,6 +10,7 @@ mod layouts;
 mod lease;
 mod moving;
 mod observing;
+mod opening;
 mod pass;
 mod planner;
 mod publish;

@@ -1,17 +1,22 @@
 //! Where an operator's `reset` puts each partition, and what that skips or reads again. Pure.
 
+mod change;
+mod targets;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use change::change;
+use targets::targets;
 
 use super::compose::{NewRun, PlannedRun};
 use super::draft::Draft;
 use super::judge::{Case, planned_end};
-use super::start::{by_time, readable_end};
 use crate::documents::{
-    Checkpoint, CheckpointEntry, Loss, Move, PartitionState, Reset as ResetRecord, StopCause,
+    Checkpoint, CheckpointEntry, Loss, Move, PartitionState, Reset as ResetRecord,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::ports::{Cause, Observation, ObservedPartition, PartitionOffsets};
+use crate::ports::{Cause, Observation};
 use crate::spec::Spec;
 use crate::time::Millis;
 use crate::words::TopicPartition;
@@ -137,193 +142,8 @@ fn moves(of: &Move) -> bool {
     of.from != Some(of.to)
 }
 
-/// A partition with the offset that is given for it; none: the log tells.
-type Target<'a> = (&'a ObservedPartition, Option<i64>);
-
 fn config(message: String) -> Cause {
     Cause { kind: ErrorKind::Config, message }
-}
-
-/// The partitions that are chosen. What cannot be found is a fault.
-fn targets<'a>(
-    spec: &Spec,
-    seen: &'a Observation,
-    scope: &ResetScope,
-    faults: &mut Vec<Cause>,
-) -> Vec<Target<'a>> {
-    for topic in &scope.topics {
-        if let Err(fault) = known_topic(spec, seen, topic) {
-            faults.push(fault);
-        }
-    }
-    let chosen =
-        |topic: &str| scope.topics.is_empty() || scope.topics.iter().any(|t| **t == *topic);
-    if let ResetTo::Offsets(offsets) = &scope.to {
-        return named(spec, seen, offsets, chosen, faults);
-    }
-    let missing = seen.topics_missing.iter().filter(|_| scope.topics.is_empty());
-    faults.extend(missing.map(|(topic, cause)| Cause {
-        kind: cause.kind,
-        message: format!("{} (choose the others with --topic)", about(topic, cause)),
-    }));
-    let partitions = seen.partitions.iter();
-    let partitions = partitions.filter(|observed| chosen(&observed.partition.topic));
-    partitions
-        .filter(|observed| spec.table_of(&observed.partition.topic).is_ok())
-        .map(|observed| (observed, None))
-        .collect()
-}
-
-fn about(topic: &str, cause: &Cause) -> String {
-    if cause.message.contains(topic) {
-        cause.message.clone()
-    } else {
-        format!("topic {topic}: {}", cause.message)
-    }
-}
-
-/// Whether a topic that is named takes part, and is there.
-fn known_topic(spec: &Spec, seen: &Observation, topic: &str) -> Result<(), Cause> {
-    if !spec.topics.matches(topic) {
-        return Err(config(format!("topic {topic} is not among the topics of the spec")));
-    }
-    if let Some((_, cause)) = seen.topics_missing.iter().find(|(missing, _)| missing == topic) {
-        return Err(Cause { kind: cause.kind, message: about(topic, cause) });
-    }
-    if let Err(error) = spec.table_of(topic) {
-        return Err(config(error.message().to_owned()));
-    }
-    match seen.partitions.iter().any(|observed| *observed.partition.topic == *topic) {
-        true => Ok(()),
-        false => Err(config(format!("topic {topic} does not exist"))),
-    }
-}
-
-/// The partitions whose offsets are given.
-fn named<'a>(
-    spec: &Spec,
-    seen: &'a Observation,
-    offsets: &[(Arc<str>, i32, i64)],
-    chosen: impl Fn(&str) -> bool,
-    faults: &mut Vec<Cause>,
-) -> Vec<Target<'a>> {
-    let by_partition: BTreeMap<&TopicPartition, &ObservedPartition> =
-        seen.partitions.iter().map(|observed| (&observed.partition, observed)).collect();
-    let mut targets = Vec::new();
-    let mut refused: BTreeSet<&str> = BTreeSet::new();
-    for (topic, partition, offset) in offsets {
-        if refused.contains(&**topic) {
-            continue;
-        }
-        let topic_fault = match chosen(topic) {
-            true => known_topic(spec, seen, topic).err(),
-            false => Some(config(format!("topic {topic} is not among those of --topic"))),
-        };
-        if let Some(fault) = topic_fault {
-            // Once for all of its partitions.
-            refused.insert(topic);
-            faults.push(fault);
-            continue;
-        }
-        let place = TopicPartition::new(Arc::clone(topic), *partition);
-        match by_partition.get(&place) {
-            Some(observed) => targets.push((*observed, Some(*offset))),
-            None => faults.push(config(format!("{place} does not exist"))),
-        }
-    }
-    targets
-}
-
-/// What becomes of one partition; none if it stands there and is fine.
-fn change(
-    spec: &Spec,
-    entry: Option<&CheckpointEntry>,
-    (same_cluster, observed): (bool, &ObservedPartition),
-    (to, given): (&ResetTo, Option<i64>),
-) -> Result<Option<ResetChange>, Cause> {
-    let partition = &observed.partition;
-    let offsets = *observed.offsets.as_ref().map_err(Clone::clone)?;
-    if let (Some(before), None) = (entry.and_then(|entry| entry.topic_id), observed.topic_id) {
-        return Err(Cause {
-            kind: ErrorKind::Unavailable,
-            message: format!(
-                "the broker gives no topic id for {partition}, which had {before}: wait until \
-                 all brokers run a version that does"
-            ),
-        });
-    }
-    let same = entry.filter(|known| match known.topic_id {
-        Some(before) => observed.topic_id == Some(before),
-        None => same_cluster,
-    });
-    let from = same.and_then(CheckpointEntry::position);
-    let to = match given {
-        Some(offset) => check_offset(partition, offset, offsets)?,
-        None => resolve(spec, to, from, offsets),
-    };
-    if same.is_some_and(|known| {
-        (known.offset, &known.state, known.topic_id)
-            == (to, &PartitionState::Fine, observed.topic_id)
-    }) {
-        return Ok(None);
-    }
-    let (topic, topic_id) = (Arc::clone(&partition.topic), observed.topic_id);
-    let index = partition.partition;
-    let start = from.unwrap_or(offsets.log_start);
-    let skipped = (start < to).then(|| Loss {
-        topic: Arc::clone(&topic),
-        topic_id,
-        partition: index,
-        start,
-        end: to,
-    });
-    Ok(Some(ResetChange {
-        before: entry.cloned(),
-        after: CheckpointEntry {
-            // What stands before `to` was written in this epoch at the latest: if its end ever
-            // falls below, the log was cut back.
-            leader_epoch: offsets.leader_epoch,
-            mean_bytes: same.and_then(|known| known.mean_bytes),
-            last_read: same.and_then(|known| known.last_read),
-            // In a log that was cut back it may fall elsewhere now.
-            end: same.filter(|known| !is_truncated(known)).and_then(|known| known.end),
-            ..CheckpointEntry::new(partition.clone(), topic_id, to)
-        },
-        moves: Move { topic, topic_id, partition: index, from, to },
-        skipped,
-    }))
-}
-
-fn is_truncated(known: &CheckpointEntry) -> bool {
-    matches!(known.state, PartitionState::Stopped { stop: StopCause::Truncated, .. })
-}
-
-/// An offset that is given must be one of the log, or its end.
-fn check_offset(
-    partition: &TopicPartition,
-    offset: i64,
-    offsets: PartitionOffsets,
-) -> Result<i64, Cause> {
-    let (start, end) = (offsets.log_start, offsets.high_watermark);
-    match (start..=end).contains(&offset) {
-        true => Ok(offset),
-        false => Err(config(format!(
-            "{partition}: {offset} is not in the log, which holds {start} to {end}"
-        ))),
-    }
-}
-
-/// The offset that a word or a time means.
-fn resolve(spec: &Spec, to: &ResetTo, from: Option<i64>, offsets: PartitionOffsets) -> i64 {
-    match to {
-        ResetTo::Earliest | ResetTo::Offsets(_) => offsets.log_start,
-        ResetTo::Time(_) => by_time(offsets),
-        // What was read past an open transaction (read_uncommitted, before) is not read again.
-        ResetTo::Latest => {
-            let read = from.filter(|from| *from <= offsets.high_watermark);
-            readable_end(spec, offsets).max(read.unwrap_or(0))
-        }
-    }
 }
 
 /// Partitions that are not chosen, and that only the cluster's id tells from those of another

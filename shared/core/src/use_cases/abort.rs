@@ -3,27 +3,24 @@
 //! want is taken, and the run closes without progress. Each step may be done twice, so a second
 //! call goes on where the first one died.
 
-use bytes::Bytes;
-use futures_util::future::try_join_all;
+mod taking;
 
+use self::taking::{take_layout, take_names};
 use super::commit::delete_staged;
 use super::layouts::{self, StandingLayout, reference};
-use super::publish::data_file_metadata;
 use super::reset::check_reason;
 use super::state::{
-    LoadedHead, check_destination, load_checkpoint, load_head, load_plan, no_state, swap_head,
+    LoadedHead, check_destination, load_checkpoint, load_head, no_state, swap_head,
 };
-use super::{CONFLICTS_MAX, SIDE_BY_SIDE, Settings};
+use super::{CONFLICTS_MAX, Settings};
 use crate::documents::{
-    self, Abort, Checkpoint, CheckpointEntry, CheckpointRef, DataFile, FORMAT, Head, Layout,
-    Manifest, OpenRun, Plan,
+    self, Abort, Checkpoint, CheckpointEntry, CheckpointRef, FORMAT, Head, Layout, Manifest,
+    OpenRun,
 };
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::layout::{give_up, starts};
+use crate::layout::starts;
 use crate::names;
-use crate::ports::{
-    Clock, Codec, Document, EncodeSettings, Encoder, FileEncoder, ObjectStore, StateStore,
-};
+use crate::ports::{Clock, Document, Encoder, ObjectStore, StateStore};
 use crate::spec::Spec;
 use crate::time::Deadline;
 use crate::words::{PipelineName, RunNumber};
@@ -199,62 +196,6 @@ async fn finish<S: StateStore, O: ObjectStore, E: Encoder, C: Clock>(
         starts,
         untidy: tidied.err().map(|error| error.to_string()),
     }))
-}
-
-/// The run's layout; where it has none, one that sets everything aside takes the name, so that
-/// the layout of a late finalizer cannot.
-async fn take_layout<S: StateStore, O: ObjectStore, E, C>(
-    ports: &AbortPorts<'_, S, O, E, C>,
-    head: &Head,
-    open: &OpenRun,
-    abort: &Abort,
-    base: &Checkpoint,
-    deadline: Deadline,
-) -> Result<StandingLayout> {
-    if let Some(standing) = layouts::find(ports.objects, head, open, deadline).await? {
-        return Ok(standing);
-    }
-    let plan: Option<Plan> = match load_plan(ports.state, &head.pipeline, open, deadline).await {
-        Ok(plan) => Some(plan),
-        // That may be what is wrong with the run. Only the starts it resolved are lost with it.
-        Err(error) if error.kind() == ErrorKind::Corrupt => None,
-        Err(error) => return Err(error),
-    };
-    let layout = give_up((head, open, abort), plan.as_ref(), base);
-    layouts::create(ports.objects, head, open, layout, deadline).await
-}
-
-/// Puts a file without rows under every name of the layout; answers their sizes.
-async fn take_names<S, O: ObjectStore, E: Encoder, C>(
-    ports: &AbortPorts<'_, S, O, E, C>,
-    standing: &StandingLayout,
-    deadline: Deadline,
-) -> Result<Vec<u64>> {
-    let mut sizes = Vec::with_capacity(standing.layout.files.len());
-    for some in standing.layout.files.chunks(SIDE_BY_SIDE) {
-        let taken = some.iter().map(|file| async {
-            let taken = take_name(ports, standing, file, deadline).await;
-            taken.while_doing(|| format!("empty {}", file.path))
-        });
-        sizes.extend(try_join_all(taken).await?);
-    }
-    Ok(sizes)
-}
-
-async fn take_name<S, O: ObjectStore, E: Encoder, C>(
-    ports: &AbortPorts<'_, S, O, E, C>,
-    standing: &StandingLayout,
-    file: &DataFile,
-    deadline: Deadline,
-) -> Result<u64> {
-    let Layout { pipeline, run, .. } = &standing.layout;
-    let metadata = data_file_metadata(pipeline, *run, file.number, &standing.hash);
-    let row_group_bytes = ports.settings.row_group_bytes;
-    let empty = ports.encoder.open(EncodeSettings { codec: Codec::None, row_group_bytes })?;
-    let bytes = Bytes::from(empty.finish(&metadata)?.concat());
-    let size = u64::try_from(bytes.len()).expect("it is in memory");
-    ports.objects.replace(&file.path, bytes, &metadata, deadline).await?;
-    Ok(size)
 }
 
 /// Writes the checkpoint that keeps the starts which the run resolved; none if there is nothing to

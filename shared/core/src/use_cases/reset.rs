@@ -2,7 +2,8 @@
 //! forward.
 
 use super::observing::{new_run, observe_for_reset};
-use super::planner::{PlannerPorts, open_planned};
+use super::opening::open_planned;
+use super::planner::PlannerPorts;
 use super::starting::start_all;
 use super::state::{check_destination, load_head, no_state};
 use crate::documents::OpenRun;

@@ -6,7 +6,8 @@ mod tasks;
 use futures_util::future::try_join_all;
 
 use super::lease::{Holder, holder};
-use super::planner::{PlannerPorts, lease};
+use super::opening::lease;
+use super::planner::PlannerPorts;
 use super::starting::start_readers;
 use super::state::{LoadedHead, load_output, swap_head};
 use super::{FINALIZER_STARTS_MAX, SIDE_BY_SIDE};

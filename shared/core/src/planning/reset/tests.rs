@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::documents::Quarantine;
+use crate::documents::{Quarantine, StopCause};
 use crate::planning::samples::{checkpoint, entry, observed, offsets, seen, spec};
 use crate::words::{RandomId, RunNumber, TopicId};
 
