@@ -155,7 +155,7 @@ def test_a_state_that_was_kept_is_taken():
     assert mapping["EventSourceArn"] == arn
     for name in FUNCTIONS:
         policies = json.dumps(found[f"{name}Role"]["Properties"]["Policies"])
-        assert ":table/kept\"" in policies, name
+        assert ':table/kept"' in policies, name
     assert ":table/kept/stream/*" in json.dumps(found["FinalizerRole"])
 
 
