@@ -56,10 +56,10 @@ impl Reader {
         Span::current().record("pipeline", spec.pipeline.as_str());
         let seen = async {
             let log = self.sources.of(&spec)?;
-            Box::pin(log.observe(&event.request, invocation.deadline)).await
+            Box::pin(log.observe(&event.request()?, invocation.deadline)).await
         }
         .await;
-        serde_json::to_value(ObserveAnswer::of(seen))
+        serde_json::to_value(ObserveAnswer::of(&seen))
             .map_err(|error| Failure::corrupt("the answer is no JSON").with_source(error))
     }
 }

@@ -116,7 +116,8 @@ mod tests {
             end_time: None,
             epochs: Vec::new(),
         };
-        let observe = json!({"observe": ObserveEvent { spec: json!({}), request }});
+        let event = ObserveEvent::new(json!({}), &request).expect("it is packed");
+        let observe = json!({ "observe": event });
         assert!(matches!(reader_call(observe), Ok(ReaderCall::Observe(_))));
     }
 

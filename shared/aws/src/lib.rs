@@ -41,4 +41,5 @@ pub use invoke::LambdaInvoker;
 pub use kafka::secrets;
 pub use objects::{S3Objects, S3Upload};
 pub use observe::{NoFetch, ObserveAnswer, ObserveEvent, RemoteLog};
+pub use packed::Packed;
 pub use state::DynamoState;

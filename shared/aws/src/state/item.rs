@@ -33,8 +33,6 @@ pub(super) const EXPIRES: &str = "expires";
 
 /// The largest document (the port's promise).
 const DOCUMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// zstd's default: documents are written once and mostly read once.
-const LEVEL: i32 = 3;
 
 /// The key of an item.
 pub(super) fn key(pipeline: &PipelineName, item: &str) -> Item {
@@ -74,7 +72,7 @@ pub(super) fn compress(bytes: &[u8]) -> Result<Vec<u8>> {
              stored; let the pipeline have fewer partitions"
         )));
     }
-    let compressed = zstd::bulk::compress(bytes, LEVEL);
+    let compressed = zstd::bulk::compress(bytes, zstd::DEFAULT_COMPRESSION_LEVEL);
     compressed.map_err(|error| Error::corrupt("a document cannot be compressed").with_source(error))
 }
 
