@@ -17,7 +17,7 @@ use crate::documents::{
     self, Abort, Checkpoint, CheckpointEntry, CheckpointRef, FORMAT, Head, Layout, Manifest,
     OpenRun,
 };
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Context, Error, Result};
 use crate::layout::starts;
 use crate::names;
 use crate::ports::{Clock, Document, Encoder, ObjectStore, StateStore};
@@ -85,18 +85,9 @@ pub async fn abortable<S: StateStore, O: ObjectStore, E, C>(
         let head = loaded.ok_or_else(|| no_state(&spec.pipeline))?.head;
         check_destination(spec, &head)?;
         let Some(open) = &head.open else { return Ok(None) };
-        let standing = match layouts::find(ports.objects, &head, open, deadline).await {
-            // If the run was closed meanwhile, it is the layout of a later one.
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
-                let now = load_head(ports.state, &spec.pipeline, deadline).await?;
-                let still = now.and_then(|now| now.head.open);
-                if still.is_some_and(|still| (still.run, still.plan) == (open.run, open.plan)) {
-                    return Err(error);
-                }
-                continue;
-            }
-            found => found?,
-        };
+        let (state, objects) = (ports.state, ports.objects);
+        let found = layouts::find_while_open(state, objects, &head, open, deadline).await?;
+        let Some(standing) = found else { continue };
         return Ok(Some(Abortable {
             run: open.run,
             tasks: open.tasks(),

@@ -6,14 +6,14 @@ use futures_util::future::try_join_all;
 
 use super::commit::{commit, delete_staged, give_back, go_on, write_checkpoint};
 use super::committed::{Committed, summary};
-use super::layouts::{self, reference};
+use super::layouts::{self, StandingLayout, reference};
 use super::lease::{Holder, holder};
 use super::publish::{Published, publish, write_manifest};
 use super::state::{
     LoadedHead, load_checkpoint, load_head, load_output, load_plan, load_task, swap_head,
 };
 use super::{CONFLICTS_MAX, SIDE_BY_SIDE, Settings};
-use crate::documents::{Checkpoint, FORMAT, Head, Lease, OpenRun, Plan};
+use crate::documents::{Checkpoint, CheckpointEntry, FORMAT, Head, Lease, OpenRun, Plan};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::layout::{Settled, TaskResult, settle};
 use crate::planning::{Lag, lag};
@@ -207,29 +207,8 @@ where
     C: Clock,
 {
     let mut done = summary(work);
-    let settled = settle(&work.plan, &work.base, &work.results);
-    let found = layouts::find(ports.objects, &work.head, &work.open, deadline).await;
-    let standing = match (found, settled) {
-        // What stands counts, whatever this version of the code would have made of the run.
-        (Ok(Some(standing)), _) => Ok(standing),
-        // A destination that will answer later is asked again: a layout may stand there, of which
-        // a state that was restored knows nothing.
-        (Err(error), Settled::Nothing { .. }) if error.kind() == ErrorKind::Unavailable => {
-            return Err(error);
-        }
-        // Another's layout: this state is not the one to go on. Unless the run was closed meanwhile,
-        // and it is that of a later one.
-        (Err(error), Settled::Nothing { .. }) if error.kind() == ErrorKind::Corrupt => {
-            let loaded = load_head(ports.state, &work.plan.pipeline, deadline).await?;
-            let open = loaded.as_ref().and_then(|l| l.head.open_as(work.open.run, work.open.plan));
-            return if open.is_some() { Err(error) } else { Ok(FinalizeOutcome::Stale) };
-        }
-        // A wrong destination or a right that is missing must not keep such a run open.
-        (Ok(None) | Err(_), Settled::Nothing { entries }) => Err(entries),
-        (found, Settled::NeedsLayout) => {
-            found?;
-            Ok(layouts::write(ports, work, set_aside, deadline).await?)
-        }
+    let Some(standing) = standing(ports, work, set_aside, deadline).await? else {
+        return Ok(FinalizeOutcome::Stale);
     };
     let (entries, cluster_id) = match &standing {
         Ok(standing) => {
@@ -264,4 +243,34 @@ where
     }
     done.untidy = tidied.err().map(|error| error.to_string());
     Ok(FinalizeOutcome::Committed(Box::new(done)))
+}
+
+/// The run's layout, found or written; the entries of a run that needs none; nothing if the run was
+/// closed meanwhile.
+async fn standing<S: StateStore, O: ObjectStore, J: Joiner, I, C: Clock>(
+    ports: &FinalizerPorts<'_, S, O, J, I, C>,
+    work: &Work,
+    set_aside: bool,
+    deadline: Deadline,
+) -> Result<Option<Result<StandingLayout, Vec<CheckpointEntry>>>> {
+    let (state, objects) = (ports.state, ports.objects);
+    let found = layouts::find_while_open(state, objects, &work.head, &work.open, deadline).await;
+    Ok(Some(match (found, settle(&work.plan, &work.base, &work.results)) {
+        (Ok(None), _) => return Ok(None),
+        // What stands counts, whatever this version of the code would have made of the run.
+        (Ok(Some(Some(standing))), _) => Ok(standing),
+        // A destination that will answer later is asked again: a layout may stand there, of which
+        // a state that was restored knows nothing. And with another's this state must not go on.
+        (Err(error), Settled::Nothing { .. })
+            if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Corrupt) =>
+        {
+            return Err(error);
+        }
+        // A wrong destination or a right that is missing must not keep such a run open.
+        (Ok(Some(None)) | Err(_), Settled::Nothing { entries }) => Err(entries),
+        (found, Settled::NeedsLayout) => {
+            found?;
+            Ok(layouts::write(ports, work, set_aside, deadline).await?)
+        }
+    }))
 }

@@ -4,6 +4,7 @@ use futures_util::future::try_join_all;
 
 use super::finalizer::{FinalizerPorts, Work};
 use super::moving::read_footer;
+use super::state::load_head;
 use super::{SIDE_BY_SIDE, staging};
 use crate::documents::{self, Head, Layout, LayoutRef, OpenRun};
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -36,6 +37,26 @@ pub(super) async fn find(
     let read = objects.read(&path, ReadRange::All, deadline).await;
     let stands = read.while_doing(|| format!("look for layout {path}"))?;
     stands.map(|stands| adopt(head, open, &path, &stands.bytes)).transpose()
+}
+
+/// As [`find`], for those who may be late; none if the run was closed meanwhile: then what stands
+/// may be the layout of a later one.
+pub(super) async fn find_while_open(
+    state: &impl StateStore,
+    objects: &impl ObjectStore,
+    head: &Head,
+    open: &OpenRun,
+    deadline: Deadline,
+) -> Result<Option<Option<StandingLayout>>> {
+    match find(objects, head, open, deadline).await {
+        Err(error) if error.kind() == ErrorKind::Corrupt => {
+            let now = load_head(state, &head.pipeline, deadline).await?;
+            let still = now.and_then(|now| now.head.open);
+            let still = still.is_some_and(|s| (s.run, s.plan) == (open.run, open.plan));
+            if still { Err(error) } else { Ok(None) }
+        }
+        found => found.map(Some),
+    }
 }
 
 /// Creates the layout of the run `open`; one that stands meanwhile is adopted.
