@@ -55,3 +55,14 @@ fn key_fault(key: &str) -> Option<String> {
     let hidden = COLUMNS.iter().find(|column| column.eq_ignore_ascii_case(key))?;
     Some(format!("the key {key:?} would hide the column {hidden}"))
 }
+
+/// The key and the value of a folder `key=value`; without a key all of it is the value. The error is
+/// what is wrong with it.
+fn split_key(folder: &str) -> Result<(Option<&str>, &str), String> {
+    let Some((key, value)) = folder.split_once('=') else { return Ok((None, folder)) };
+    match key_fault(key) {
+        Some(fault) => Err(fault),
+        None if value.is_empty() => Err(format!("{folder:?} has no value")),
+        None => Ok((Some(key), value)),
+    }
+}

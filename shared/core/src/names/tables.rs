@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{component_fault, key_fault, needs_no_escape};
+use super::{component_fault, needs_no_escape, split_key};
 use crate::error::{Error, Result};
 
 /// What stands for the topic's name in a spec's `table`.
@@ -65,21 +65,14 @@ impl TableTemplate {
 
     fn fault(&self, topic: &str) -> Option<String> {
         self.0.replace(TOPIC, topic).split('/').find_map(|folder| {
-            component_fault(folder).or_else(|| value_fault(folder)).or_else(|| {
-                let (key, _) = folder.split_once('=')?;
-                key_fault(key)
+            component_fault(folder).or_else(|| match split_key(folder) {
+                Err(fault) => Some(fault),
+                Ok((Some(_), value)) if value.contains('=') => {
+                    Some(format!("{folder:?} has more than one ="))
+                }
+                Ok(_) => None,
             })
         })
-    }
-}
-
-/// Why what stands behind a folder's key is no value, if it is none.
-fn value_fault(folder: &str) -> Option<String> {
-    let (_, value) = folder.split_once('=')?;
-    match value {
-        "" => Some(format!("{folder:?} has no value")),
-        value if value.contains('=') => Some(format!("{folder:?} has more than one =")),
-        _ => None,
     }
 }
 

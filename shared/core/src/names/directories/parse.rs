@@ -1,7 +1,7 @@
 //! Reading one folder of a template. The errors are what is wrong with it.
 
 use super::{Component, Field, Part};
-use crate::names::{component_fault, key_fault, needs_no_escape};
+use crate::names::{component_fault, needs_no_escape, split_key};
 
 /// The longest folder of a template, in bytes: what it becomes is at most twice as long (`%Y`),
 /// or its key and the default partition, and stays below a component's limit.
@@ -15,18 +15,8 @@ pub(super) fn component(text: &str) -> Result<Component, String> {
     if text.len() > FOLDER_BYTES_MAX {
         return Err(format!("{text:?} is longer than {FOLDER_BYTES_MAX} bytes"));
     }
-    let (key, value) = match text.split_once('=') {
-        None => (String::new(), text),
-        Some((key, value)) => {
-            if let Some(fault) = key_fault(key) {
-                return Err(fault);
-            }
-            (format!("{key}="), value)
-        }
-    };
-    if value.is_empty() {
-        return Err(format!("{text:?} has no value"));
-    }
+    let (key, value) = split_key(text)?;
+    let key = key.map(|key| format!("{key}=")).unwrap_or_default();
     Ok(Component { key, parts: parts(value)? })
 }
 
