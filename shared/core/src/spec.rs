@@ -21,6 +21,7 @@ mod topics;
 pub mod units;
 
 pub use destination::Destination;
+pub use raw::entries;
 pub use secret::SecretRef;
 pub use topics::{TopicPattern, TopicSelection};
 

@@ -1,9 +1,9 @@
 //! JSON in which no object has a key twice: of two values one would be passed over in silence.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use tidegate_core::spec::entries;
 
 /// Such a JSON, whatever it says.
 pub(super) struct Distinct;
@@ -23,14 +23,8 @@ impl<'de> Visitor<'de> for DistinctVisitor {
         f.write_str("JSON")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Distinct, A::Error> {
-        let mut keys = BTreeSet::new();
-        while let Some((key, Distinct)) = map.next_entry::<String, Distinct>()? {
-            if let Some(twice) = keys.replace(key) {
-                return Err(A::Error::custom(format!("{twice:?} stands there twice")));
-            }
-        }
-        Ok(Distinct)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Distinct, A::Error> {
+        entries::<A, Distinct>(map).map(|_| Distinct)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Distinct, A::Error> {

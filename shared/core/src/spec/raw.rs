@@ -14,6 +14,7 @@ use crate::words::{Isolation, PipelineName};
 mod numbers;
 mod shapes;
 
+pub use shapes::entries;
 pub(super) use shapes::{Object, RawPartitions, RawPattern, RawServers, RawStart, RawTopics};
 
 /// A cap in records or bytes, where an `i64` holds every offset and size.

@@ -205,7 +205,10 @@ impl<'de> Deserialize<'de> for RawPartitions {
 }
 
 /// The entries of an object; a key that stands there twice is refused.
-fn entries<'de, A, T>(mut map: A) -> Result<Vec<(String, T)>, A::Error>
+///
+/// # Errors
+/// What is wrong with the JSON, that a key stands there twice included.
+pub fn entries<'de, A, T>(mut map: A) -> Result<Vec<(String, T)>, A::Error>
 where
     A: MapAccess<'de>,
     T: Deserialize<'de>,
