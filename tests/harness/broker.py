@@ -102,6 +102,12 @@ class Broker:
         self.process: subprocess.Popen[bytes] | None = None
         self._admin: AdminClient | None = None
 
+    def follower(self, folder: Path, node: int, **settings: object) -> Broker:
+        """A broker that has this one for its controller."""
+        voters = f"{(SETTINGS | self.others)['node.id']}@127.0.0.1:{self.controller_port}"
+        settings |= {"process_roles": "broker", "controller_quorum_voters": voters}
+        return Broker(folder, self.session_ms, node_id=node, **settings)
+
     def create(self) -> Broker:
         """Prepares the folder and starts."""
         self.prepare()

@@ -26,9 +26,7 @@ class Many:
 
     def __init__(self, folder: Path, heap_mb: int = 2_048) -> None:
         self.first = Broker(folder / "1", **SETTINGS)
-        voters = f"1@127.0.0.1:{self.first.controller_port}"
-        second = {"node_id": 2, "process_roles": "broker", "controller_quorum_voters": voters}
-        self.second = Broker(folder / "2", **SETTINGS, **second)
+        self.second = self.first.follower(folder / "2", 2, **SETTINGS)
         self.brokers = (self.first, self.second)
         for broker in self.brokers:
             broker.java.heap_mb = heap_mb

@@ -20,17 +20,8 @@ class Three:
             "unclean_leader_election_interval_ms": 500,
         }
         self.third = Broker(folder / "3", 1_500, node_id=3, **shared)
-        voters = f"3@127.0.0.1:{self.third.controller_port}"
         self.first, self.second = (
-            Broker(
-                folder / str(node),
-                1_500,
-                node_id=node,
-                process_roles="broker",
-                controller_quorum_voters=voters,
-                **shared,
-            )
-            for node in (1, 2)
+            self.third.follower(folder / str(node), node, **shared) for node in (1, 2)
         )
 
     def create(self) -> Three:

@@ -14,6 +14,7 @@ from typing import Any
 from harness.tidegate import ROOT
 
 INFRA = ROOT / "infra"
+FUNCTIONS = ("Planner", "Reader", "Finalizer")
 NOTHING = object()
 LISTS = ("CommaDelimitedList", "List<String>")
 PSEUDO = {
@@ -70,6 +71,16 @@ def of_type(kind: str, **parameters: str) -> dict[str, dict[str, Any]]:
     inner = stack["FirstPipeline"]["Properties"]["Parameters"]
     nested = resources("pipeline.yaml", **inner)
     return {n: r["Properties"] for n, r in {**stack, **nested}.items() if r["Type"] == kind}
+
+
+def function(name: str, **parameters: str) -> dict[str, Any]:
+    """The properties of a function."""
+    return of_type("AWS::Lambda::Function", **parameters)[f"{name}Function"]
+
+
+def variables(name: str, **parameters: str) -> dict[str, Any]:
+    """The variables of a function."""
+    return function(name, **parameters)["Environment"]["Variables"]
 
 
 class Deployment:
